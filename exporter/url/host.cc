@@ -1,0 +1,134 @@
+#include "exporter/url/host.h"
+
+#include <arpa/inet.h>
+#include <libpsl.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace registry_backend {
+namespace {
+
+constexpr std::size_t kMaxNameLength = 253;  // RFC 1035 §2.3.4, without the root's dot
+constexpr std::size_t kMaxLabelLength = 63;
+
+Error Invalid(std::string_view name, std::string_view why) {
+  // A name from outside may be anything: only its printable start is repeated.
+  std::string shown;
+  for (const char c : name.substr(0, 80)) shown += (c > ' ' && c < 0x7f) ? c : '?';
+  return {ErrorKind::kProtocol, "'" + shown + "' is not a host name: " + std::string(why)};
+}
+
+bool IsLabelCharacter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return lower;
+}
+
+// The one canonical spelling of an IPv6 address (RFC 5952), or empty.
+std::string CanonicalIpv6(const std::string& literal) {
+  in6_addr address;
+  char text[INET6_ADDRSTRLEN];
+  if (inet_pton(AF_INET6, literal.c_str(), &address) != 1) return {};
+  return inet_ntop(AF_INET6, &address, text, sizeof text);
+}
+
+bool IsIpv4(const std::string& name) {
+  in_addr address;
+  return inet_pton(AF_INET, name.c_str(), &address) == 1;
+}
+
+// Empty if every label is fine, else what is wrong.
+std::string_view NameFault(std::string_view name) {
+  if (name.empty()) return "it is empty";
+  if (name.size() > kMaxNameLength) return "it is longer than 253 characters";
+  while (true) {
+    const std::size_t dot = name.find('.');
+    const std::string_view label = name.substr(0, dot);
+    if (label.empty()) return "a label is empty";
+    if (label.size() > kMaxLabelLength) return "a label is longer than 63 characters";
+    if (!std::ranges::all_of(label, IsLabelCharacter)) return "a character is not allowed";
+    if (label.front() == '-' || label.back() == '-') return "a label begins or ends with '-'";
+    if (dot == std::string_view::npos) break;
+    name.remove_prefix(dot + 1);
+  }
+  return {};
+}
+
+// A last label of digits is an address to resolvers, however many labels there are.
+bool LooksLikeIpv4(std::string_view name) {
+  const std::size_t dot = name.rfind('.');
+  const std::string_view last = dot == std::string_view::npos ? name : name.substr(dot + 1);
+  return std::ranges::all_of(last, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+Result<std::string> CanonicalName(std::string_view name) {
+  std::string lower = Lower(name);
+  if (!lower.empty() && lower.front() == '[' && lower.back() == ']') {
+    lower = lower.substr(1, lower.size() - 2);
+  }
+  if (lower.find(':') != std::string::npos) {
+    const std::string address = CanonicalIpv6(lower);
+    if (address.empty()) return Invalid(name, "it is no IPv6 address");
+    return "[" + address + "]";
+  }
+  if (!lower.empty() && lower.back() == '.') lower.pop_back();
+  if (const std::string_view fault = NameFault(lower); !fault.empty()) return Invalid(name, fault);
+  if (LooksLikeIpv4(lower) && !IsIpv4(lower)) return Invalid(name, "it is no IPv4 address");
+  return lower;
+}
+
+}  // namespace
+
+Result<Host> Host::Make(std::string_view name, std::uint16_t port) {
+  Result<std::string> canonical = CanonicalName(name);
+  if (!canonical) return canonical.error();
+  const std::size_t length = canonical->size();
+  std::string text = *std::move(canonical);
+  if (port != 0) text += ":" + std::to_string(port);
+  return Host(std::move(text), length);
+}
+
+Result<Host> Host::Parse(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  const bool has_port = colon != std::string_view::npos && text.find(':') == colon;
+  const bool bracketed_port =
+      colon != std::string_view::npos && colon > 0 && text[colon - 1] == ']';
+  if (!has_port && !bracketed_port) return Make(text);
+  const std::string_view digits = text.substr(colon + 1);
+  std::uint16_t port = 0;
+  const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (fault != std::errc() || end != digits.data() + digits.size() || port == 0) {
+    return Invalid(text, "its port is no number from 1 to 65535");
+  }
+  return Make(text.substr(0, colon), port);
+}
+
+bool Host::is_ip_address() const { return text_.front() == '[' || IsIpv4(std::string(name())); }
+
+bool Host::is_loopback() const {
+  const std::string_view own = name();
+  if (own == "localhost" || own.ends_with(".localhost") || own == "[::1]") return true;
+  return own.starts_with("127.") && IsIpv4(std::string(own));
+}
+
+bool SameSite(const Host& a, const Host& b) {
+  if (a.name() == b.name()) return true;
+  if (a.is_ip_address() || b.is_ip_address()) return false;
+  const psl_ctx_t* list = psl_builtin();
+  if (list == nullptr) return false;
+  const std::string first(a.name());
+  const std::string second(b.name());
+  const char* domain_a = psl_registrable_domain(list, first.c_str());
+  const char* domain_b = psl_registrable_domain(list, second.c_str());
+  return domain_a != nullptr && domain_b != nullptr &&
+         std::string_view(domain_a) == std::string_view(domain_b);
+}
+
+}  // namespace registry_backend
