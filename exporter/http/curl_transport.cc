@@ -1,0 +1,360 @@
+#include "exporter/http/curl_transport.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace registry_backend {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kLongestConnect{10'000};
+constexpr std::size_t kIdleHandles = 64;
+constexpr long kIdleConnections = 128;
+
+void InitialiseLibraryOnce() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+      throw std::runtime_error("libcurl cannot be initialised");
+    }
+  });
+}
+
+struct EasyDeleter {
+  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+};
+struct ListDeleter {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using EasyHandle = std::unique_ptr<CURL, EasyDeleter>;
+using HeaderList = std::unique_ptr<curl_slist, ListDeleter>;
+
+// Why we stopped a transfer ourselves, where libcurl only knows that a callback refused.
+enum class Stopped { kNo, kHeadersTooLarge, kBodyTooLarge, kBodyNotWanted };
+
+struct Transfer {
+  CallId id;
+  Request request;
+  Transport::Done done;
+  Time started;
+  EasyHandle easy;
+  HeaderList headers;
+  Response response;
+  std::size_t header_bytes = 0;
+  std::size_t body_bytes = 0;
+  Stopped stopped = Stopped::kNo;
+  char error_text[CURL_ERROR_SIZE] = "";
+};
+
+std::string_view Trim(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+// libcurl hands over one line a call, status lines (of 1xx answers and the final one) included.
+std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  const std::size_t bytes = size * count;
+  transfer.header_bytes += bytes;
+  if (transfer.header_bytes > transfer.request.max_header_bytes) {
+    transfer.stopped = Stopped::kHeadersTooLarge;
+    return 0;
+  }
+  const std::string_view line(data, bytes);
+  if (line.starts_with("HTTP/")) {
+    transfer.response.headers.Clear();
+    return bytes;
+  }
+  const std::size_t colon = line.find(':');
+  if (colon != std::string_view::npos) {
+    transfer.response.headers.Add(Trim(line.substr(0, colon)), Trim(line.substr(colon + 1)));
+  }
+  return bytes;
+}
+
+std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  const std::size_t bytes = size * count;
+  transfer.body_bytes += bytes;
+  const bool keep = transfer.request.body_use == BodyUse::kKeep;
+  if (transfer.body_bytes > transfer.request.max_body_bytes) {
+    transfer.stopped = keep ? Stopped::kBodyTooLarge : Stopped::kBodyNotWanted;
+    return 0;
+  }
+  if (keep) transfer.response.body.append(data, bytes);
+  return bytes;
+}
+
+ErrorKind KindOf(CURLcode code) {
+  switch (code) {
+    case CURLE_OPERATION_TIMEDOUT:
+      return ErrorKind::kTimeout;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return ErrorKind::kDns;
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_GOT_NOTHING:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+    case CURLE_PROXY:
+      return ErrorKind::kConnect;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+      return ErrorKind::kTls;
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_FILESIZE_EXCEEDED:
+      return ErrorKind::kProtocol;
+    default:
+      return ErrorKind::kInternal;
+  }
+}
+
+Error ErrorOf(const Transfer& transfer, CURLcode code) {
+  const std::string where = transfer.request.url.shown() + ": ";
+  switch (transfer.stopped) {
+    case Stopped::kHeadersTooLarge:
+      return {ErrorKind::kProtocol, where + "the headers are larger than " +
+                                        std::to_string(transfer.request.max_header_bytes) +
+                                        " bytes"};
+    case Stopped::kBodyTooLarge:
+      return {ErrorKind::kProtocol, where + "the body is larger than " +
+                                        std::to_string(transfer.request.max_body_bytes) + " bytes"};
+    case Stopped::kNo:
+    case Stopped::kBodyNotWanted:
+      break;
+  }
+  const std::string_view text = Trim(transfer.error_text);
+  return {KindOf(code), where + std::string(text.empty() ? curl_easy_strerror(code) : text)};
+}
+
+template <typename Value>
+void Set(CURL* easy, CURLoption option, Value value) {
+  if (curl_easy_setopt(easy, option, value) != CURLE_OK) {
+    throw std::runtime_error("libcurl refuses option " + std::to_string(option));
+  }
+}
+
+// The proxy for the request's scheme, with libcurl's own look at the environment switched off.
+void SetProxy(CURL* easy, const ConnectionOptions& connection, const std::string& scheme) {
+  const std::string& proxy = scheme == "https" ? connection.https_proxy : connection.http_proxy;
+  Set(easy, CURLOPT_PROXY, proxy.c_str());
+  Set(easy, CURLOPT_NOPROXY, connection.no_proxy.c_str());
+}
+
+}  // namespace
+
+class CurlTransport::Impl {
+ public:
+  Impl(TransportOptions options, RequestObserver* observer)
+      : options_(std::move(options)), observer_(observer) {
+    InitialiseLibraryOnce();
+    multi_ = curl_multi_init();
+    if (multi_ == nullptr) throw std::runtime_error("libcurl cannot make a multi handle");
+    curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, kIdleConnections);
+  }
+
+  ~Impl() {
+    for (auto& [id, transfer] : transfers_) curl_multi_remove_handle(multi_, transfer->easy.get());
+    transfers_.clear();
+    idle_.clear();
+    curl_multi_cleanup(multi_);
+  }
+
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  CallId Start(Request request, Time deadline, Done done) {
+    auto transfer = std::make_unique<Transfer>(Transfer{.id = static_cast<CallId>(++last_id_),
+                                                        .request = std::move(request),
+                                                        .done = std::move(done),
+                                                        .started = Clock::now(),
+                                                        .easy = TakeHandle(),
+                                                        .headers = nullptr,
+                                                        .response = {}});
+    const CallId id = transfer->id;
+    const auto left = std::chrono::floor<milliseconds>(deadline - transfer->started);
+    if (left <= milliseconds::zero()) {
+      failed_early_.emplace_back(id, Error{ErrorKind::kTimeout, transfer->request.url.shown() +
+                                                                    ": the deadline has passed"});
+    } else {
+      Prepare(*transfer, left);
+      curl_multi_add_handle(multi_, transfer->easy.get());
+    }
+    transfers_.emplace(id, std::move(transfer));
+    return id;
+  }
+
+  void Cancel(CallId call) {
+    const auto found = transfers_.find(call);
+    if (found == transfers_.end()) return;
+    // The handle is not used again: with QUICK_EXIT its end does not wait for a resolver thread.
+    curl_multi_remove_handle(multi_, found->second->easy.get());
+    transfers_.erase(found);
+  }
+
+  void Poll(milliseconds timeout) {
+    if (!failed_early_.empty()) timeout = milliseconds::zero();
+    int running = 0;
+    curl_multi_poll(multi_, nullptr, 0, static_cast<int>(timeout.count()), nullptr);
+    curl_multi_perform(multi_, &running);
+    Finish();
+  }
+
+  void Wake() { curl_multi_wakeup(multi_); }
+
+ private:
+  struct Finished {
+    CallId id;
+    CURLcode code;
+  };
+
+  EasyHandle TakeHandle() {
+    if (idle_.empty()) {
+      EasyHandle easy(curl_easy_init());
+      if (easy == nullptr) throw std::runtime_error("libcurl cannot make an easy handle");
+      return easy;
+    }
+    EasyHandle easy = std::move(idle_.back());
+    idle_.pop_back();
+    return easy;
+  }
+
+  void Prepare(Transfer& transfer, milliseconds left) {
+    static const ConnectionOptions kDefaults;
+    const Request& request = transfer.request;
+    const ConnectionOptions& connection = request.connection ? *request.connection : kDefaults;
+    CURL* easy = transfer.easy.get();
+
+    Set(easy, CURLOPT_URL, request.url.text().c_str());
+    Set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    Set(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    Set(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
+    Set(easy, CURLOPT_NOSIGNAL, 1L);
+    Set(easy, CURLOPT_QUICK_EXIT, 1L);
+    Set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
+    // Over TLS the first connection soon tells whether it can carry all requests. Without TLS only
+    // its first answer would, and a slow one would hold the others up.
+    Set(easy, CURLOPT_PIPEWAIT, request.url.origin().scheme == "https" ? 1L : 0L);
+    Set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(left.count()));
+    Set(easy, CURLOPT_CONNECTTIMEOUT_MS,
+        static_cast<long>(std::min(left, kLongestConnect).count()));
+    Set(easy, CURLOPT_USERAGENT, options_.user_agent.c_str());
+    // A CA path, even libcurl's default one, switches its cache of parsed CA files off.
+    Set(easy, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
+    if (!connection.ca_file.empty()) Set(easy, CURLOPT_CAINFO, connection.ca_file.c_str());
+    SetProxy(easy, connection, request.url.origin().scheme);
+    if (request.method == Method::kHead) Set(easy, CURLOPT_NOBODY, 1L);
+
+    curl_slist* list = nullptr;
+    for (const auto& [name, value] : request.headers.fields()) {
+      curl_slist* longer = curl_slist_append(list, (name + ": " + value).c_str());
+      if (longer == nullptr) break;
+      list = longer;
+    }
+    transfer.headers.reset(list);
+    Set(easy, CURLOPT_HTTPHEADER, list);
+
+    Set(easy, CURLOPT_HEADERFUNCTION, &OnHeader);
+    Set(easy, CURLOPT_HEADERDATA, static_cast<void*>(&transfer));
+    Set(easy, CURLOPT_WRITEFUNCTION, &OnBody);
+    Set(easy, CURLOPT_WRITEDATA, static_cast<void*>(&transfer));
+    Set(easy, CURLOPT_ERRORBUFFER, static_cast<char*>(transfer.error_text));
+    Set(easy, CURLOPT_PRIVATE, static_cast<void*>(&transfer));
+  }
+
+  std::vector<Finished> TakeMessages() {
+    std::vector<Finished> finished;
+    int left = 0;
+    while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
+      if (message->msg != CURLMSG_DONE) continue;
+      char* transfer = nullptr;
+      curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
+      finished.push_back({reinterpret_cast<Transfer*>(transfer)->id, message->data.result});
+    }
+    return finished;
+  }
+
+  // Runs `done` of all that ended. A `done` may start and cancel calls.
+  void Finish() {
+    const auto failed = std::exchange(failed_early_, {});
+    for (const Finished& one : TakeMessages()) {
+      if (std::unique_ptr<Transfer> transfer = Take(one.id))
+        Complete(std::move(transfer), one.code);
+    }
+    for (const auto& [id, error] : failed) {
+      if (const std::unique_ptr<Transfer> transfer = Take(id)) transfer->done(error);
+    }
+  }
+
+  std::unique_ptr<Transfer> Take(CallId id) {
+    const auto found = transfers_.find(id);
+    if (found == transfers_.end()) return nullptr;  // cancelled by an earlier `done`
+    std::unique_ptr<Transfer> transfer = std::move(found->second);
+    transfers_.erase(found);
+    return transfer;
+  }
+
+  void Complete(std::unique_ptr<Transfer> transfer, CURLcode code) {
+    CURL* easy = transfer->easy.get();
+    long status = 0;
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_multi_remove_handle(multi_, easy);
+    const bool answered = code == CURLE_OK || transfer->stopped == Stopped::kBodyNotWanted;
+    if (observer_ != nullptr) {
+      observer_->OnRequest(transfer->request.registry, transfer->request.operation,
+                           answered ? static_cast<int>(status) : 0,
+                           Clock::now() - transfer->started);
+    }
+    transfer->response.status = static_cast<int>(status);
+    Result<Response> result = answered ? Result<Response>(std::move(transfer->response))
+                                       : Result<Response>(ErrorOf(*transfer, code));
+    if (idle_.size() < kIdleHandles) {
+      curl_easy_reset(easy);
+      idle_.push_back(std::move(transfer->easy));
+    }
+    const Done done = std::move(transfer->done);
+    transfer.reset();
+    done(std::move(result));
+  }
+
+  const TransportOptions options_;
+  RequestObserver* const observer_;
+  CURLM* multi_;
+  std::uint64_t last_id_ = 0;
+  std::unordered_map<CallId, std::unique_ptr<Transfer>> transfers_;
+  std::vector<EasyHandle> idle_;
+  std::vector<std::pair<CallId, Error>> failed_early_;
+};
+
+CurlTransport::CurlTransport(TransportOptions options, RequestObserver* observer)
+    : impl_(std::make_unique<Impl>(std::move(options), observer)) {}
+CurlTransport::~CurlTransport() = default;
+
+CallId CurlTransport::Start(Request request, Time deadline, Done done) {
+  return impl_->Start(std::move(request), deadline, std::move(done));
+}
+void CurlTransport::Cancel(CallId call) { impl_->Cancel(call); }
+void CurlTransport::Poll(milliseconds timeout) { impl_->Poll(timeout); }
+void CurlTransport::Wake() { impl_->Wake(); }
+
+}  // namespace registry_backend

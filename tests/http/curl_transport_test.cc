@@ -1,0 +1,284 @@
+#include "exporter/http/curl_transport.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/support/raw_server.h"
+
+namespace registry_backend {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::HttpText;
+using testing::RawConnection;
+using testing::RawServer;
+
+class CountingObserver final : public RequestObserver {
+ public:
+  void OnRequest(std::string_view, std::string_view operation, int status, Duration) override {
+    seen.push_back(std::string(operation) + " " + std::to_string(status));
+  }
+  void OnRetry(std::string_view, std::string_view) override {}
+  std::vector<std::string> seen;
+};
+
+class CurlTransportTest : public ::testing::Test {
+ protected:
+  Request Get(const std::string& url) {
+    Request request{.url = *Url::Parse(url)};
+    request.operation = "blob";
+    return request;
+  }
+
+  // Sends the request and runs the loop until its answer is there.
+  Result<Response> Ask(Request request, Duration timeout = seconds(20)) {
+    NetworkLoop loop(transport_);
+    std::optional<Result<Response>> answer;
+    transport_.Start(std::move(request), loop.Now() + timeout, [&](Result<Response> result) {
+      EXPECT_FALSE(answer.has_value()) << "done ran twice";
+      answer.emplace(std::move(result));
+      loop.Stop();
+    });
+    EXPECT_FALSE(answer.has_value()) << "done ran before the loop";
+    loop.Run();
+    return *std::move(answer);
+  }
+
+  CountingObserver observer_;
+  CurlTransport transport_{{}, &observer_};
+};
+
+TEST_F(CurlTransportTest, GivesStatusHeadersAndBody) {
+  std::string sent;
+  RawServer server([&](RawConnection& connection) {
+    sent = connection.ReadRequest();
+    connection.Send(
+        "HTTP/1.1 103 Early Hints\r\nLink: <early>\r\n\r\n"
+        "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=x\r\n"
+        "www-authenticate:  Bearer realm=\"y\" \r\nContent-Length: 2\r\n\r\nhi");
+  });
+  Request request = Get(server.url() + "/v2/?q=1");
+  request.headers.Add("Accept", "text/x");
+  const auto response = Ask(std::move(request));
+  ASSERT_TRUE(response) << response.error().message;
+  EXPECT_EQ(response->status, 401);
+  EXPECT_EQ(response->body, "hi");
+  EXPECT_EQ(response->headers.GetAll("WWW-Authenticate"),
+            (std::vector<std::string_view>{"Basic realm=x", "Bearer realm=\"y\""}));
+  EXPECT_TRUE(response->headers.Get("link").empty()) << "a 103's fields are not the answer's";
+  EXPECT_TRUE(sent.starts_with("GET /v2/?q=1 HTTP/1.1\r\n")) << sent;
+  EXPECT_NE(sent.find("accept: text/x\r\n"), std::string::npos) << sent;
+  EXPECT_EQ(observer_.seen, std::vector<std::string>{"blob 401"});
+}
+
+TEST_F(CurlTransportTest, FollowsNoRedirect) {
+  RawServer server([&](RawConnection& connection) {
+    connection.ReadRequest();
+    connection.Send(HttpText(307, "", "Location: /elsewhere\r\n"));
+  });
+  const auto response = Ask(Get(server.url() + "/"));
+  ASSERT_TRUE(response);
+  EXPECT_EQ(response->status, 307);
+  EXPECT_EQ(response->headers.Get("location"), "/elsewhere");
+  EXPECT_EQ(server.accepted(), 1);
+}
+
+TEST_F(CurlTransportTest, OneDeadlineCoversADrippedBody) {
+  RawServer server([](RawConnection& connection) {
+    connection.ReadRequest();
+    connection.Send("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+    connection.Drip(std::string(100000, 'x'), 1, milliseconds(20));
+  });
+  const auto response = Ask(Get(server.url() + "/"), milliseconds(300));
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().kind, ErrorKind::kTimeout);
+  EXPECT_EQ(observer_.seen, std::vector<std::string>{"blob 0"});
+}
+
+TEST_F(CurlTransportTest, ADeadlineInThePastIsATimeout) {
+  const auto response = Ask(Get("http://127.0.0.1:1/"), milliseconds(0));
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().kind, ErrorKind::kTimeout);
+}
+
+TEST_F(CurlTransportTest, CapsHeaders) {
+  RawServer server([](RawConnection& connection) {
+    connection.ReadRequest();
+    connection.Send("HTTP/1.1 200 OK\r\n");
+    while (connection.Send("X-Filler: " + std::string(1000, 'x') + "\r\n")) {
+    }
+  });
+  const auto response = Ask(Get(server.url() + "/"));
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().kind, ErrorKind::kProtocol);
+  EXPECT_NE(response.error().message.find("headers"), std::string::npos)
+      << response.error().message;
+}
+
+TEST_F(CurlTransportTest, CapsABodyThatIsKept) {
+  RawServer server([](RawConnection& connection) {
+    connection.ReadRequest();
+    connection.Send("HTTP/1.1 200 OK\r\n\r\n");
+    while (connection.Send(std::string(10'000, 'x'))) {
+    }
+  });
+  Request request = Get(server.url() + "/");
+  request.max_body_bytes = 100'000;
+  const auto response = Ask(std::move(request));
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().kind, ErrorKind::kProtocol);
+  EXPECT_NE(response.error().message.find("100000 bytes"), std::string::npos);
+}
+
+TEST_F(CurlTransportTest, CutsALongBodyThatIsNotWanted) {
+  RawServer server([](RawConnection& connection) {
+    connection.ReadRequest();
+    connection.Send("HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n");
+    while (connection.Send(std::string(10'000, 'x'))) {
+    }
+  });
+  Request request = Get(server.url() + "/");
+  request.body_use = BodyUse::kDiscard;
+  request.max_body_bytes = 16 * 1024;
+  const auto response = Ask(std::move(request));
+  ASSERT_TRUE(response) << response.error().message;
+  EXPECT_EQ(response->status, 200);
+  EXPECT_TRUE(response->body.empty());
+}
+
+TEST_F(CurlTransportTest, KeepsTheConnectionAfterAShortBodyThatIsNotWanted) {
+  RawServer server([](RawConnection& connection) {
+    while (!connection.ReadRequest().empty()) {
+      connection.Send("HTTP/1.1 206 Partial Content\r\nContent-Length: 1\r\n\r\nx");
+    }
+  });
+  for (int i = 0; i < 3; ++i) {
+    Request request = Get(server.url() + "/");
+    request.body_use = BodyUse::kDiscard;
+    request.max_body_bytes = 16 * 1024;
+    ASSERT_TRUE(Ask(std::move(request)));
+  }
+  EXPECT_EQ(server.accepted(), 1);
+}
+
+TEST_F(CurlTransportTest, DoesNotUnpackABody) {
+  RawServer server([](RawConnection& connection) {
+    connection.ReadRequest();
+    connection.Send(HttpText(200, "not gzip", "Content-Encoding: gzip\r\n"));
+  });
+  const auto response = Ask(Get(server.url() + "/"));
+  ASSERT_TRUE(response);
+  EXPECT_EQ(response->body, "not gzip");
+}
+
+TEST_F(CurlTransportTest, NamesWhatWentWrong) {
+  RawServer silent([](RawConnection& connection) { connection.ReadRequest(); });
+  RawServer cut([](RawConnection& connection) {
+    connection.ReadRequest();
+    connection.Send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc");
+  });
+  RawServer reset([](RawConnection& connection) {
+    connection.ReadRequest();
+    connection.ResetOnClose();
+  });
+  RawServer garbage([](RawConnection& connection) {
+    connection.ReadRequest();
+    connection.Send("220 smtp.example ESMTP\r\n");
+  });
+  RawServer no_tls(
+      [](RawConnection& connection) { connection.Send("220 smtp.example ESMTP\r\n"); });
+  const std::string closed_port = [] { return RawServer([](RawConnection&) {}).url(); }();
+  const struct {
+    std::string url;
+    ErrorKind kind;
+  } kCases[] = {
+      {silent.url() + "/", ErrorKind::kConnect},
+      {cut.url() + "/", ErrorKind::kConnect},
+      {reset.url() + "/", ErrorKind::kConnect},
+      {closed_port + "/", ErrorKind::kConnect},
+      {garbage.url() + "/", ErrorKind::kProtocol},
+      {"http://name.invalid/", ErrorKind::kDns},
+      {"https://" + no_tls.host() + "/", ErrorKind::kTls},
+  };
+  for (const auto& c : kCases) {
+    const auto response = Ask(Get(c.url + "?SECRET"));
+    ASSERT_FALSE(response) << c.url;
+    EXPECT_EQ(ReasonName(response.error().kind), ReasonName(c.kind))
+        << c.url << ": " << response.error().message;
+    EXPECT_TRUE(response.error().message.starts_with(c.url)) << response.error().message;
+    EXPECT_EQ(response.error().message.find("SECRET"), std::string::npos);
+  }
+}
+
+TEST_F(CurlTransportTest, ACancelledCallIsNeverDone) {
+  RawServer server([](RawConnection& connection) {
+    connection.ReadRequest();
+    connection.Stall();
+  });
+  NetworkLoop loop(transport_);
+  const CallId call = transport_.Start(Get(server.url() + "/"), loop.Now() + seconds(60),
+                                       [](const Result<Response>&) { FAIL(); });
+  loop.At(loop.Now() + milliseconds(50), [&] {
+    transport_.Cancel(call);
+    transport_.Cancel(call);
+  });
+  loop.At(loop.Now() + milliseconds(100), [&] { loop.Stop(); });
+  loop.Run();
+}
+
+TEST_F(CurlTransportTest, DoneMayStartAndCancelOthers) {
+  RawServer server([](RawConnection& connection) {
+    while (!connection.ReadRequest().empty()) connection.Send(HttpText(200, "x", ""));
+  });
+  NetworkLoop loop(transport_);
+  std::vector<CallId> calls;
+  int done = 0;
+  for (int i = 0; i < 4; ++i) {
+    calls.push_back(transport_.Start(
+        Get(server.url() + "/"), loop.Now() + seconds(20), [&](const Result<Response>& response) {
+          EXPECT_TRUE(response);
+          if (++done > 1) return;
+          for (const CallId call : calls) transport_.Cancel(call);
+          transport_.Start(Get(server.url() + "/"), loop.Now() + seconds(20),
+                           [&](const Result<Response>&) { loop.Stop(); });
+        }));
+  }
+  loop.Run();
+  EXPECT_EQ(done, 1);
+}
+
+TEST_F(CurlTransportTest, DestructionEndsWhatIsUnderWay) {
+  RawServer server([](RawConnection& connection) {
+    connection.ReadRequest();
+    connection.Stall();
+  });
+  CurlTransport transport({}, nullptr);
+  NetworkLoop loop(transport);
+  transport.Start(Get(server.url() + "/"), loop.Now() + seconds(60),
+                  [](const Result<Response>&) { FAIL(); });
+  loop.At(loop.Now() + milliseconds(50), [&] { loop.Stop(); });
+  loop.Run();
+}
+
+TEST_F(CurlTransportTest, UsesOnlyTheProxyItIsTold) {
+  RawServer proxy([](RawConnection& connection) {
+    const std::string request = connection.ReadRequest();
+    connection.Send(HttpText(200, request.substr(0, request.find('\r')), ""));
+  });
+  ConnectionOptions options;
+  options.http_proxy = proxy.url();
+  options.no_proxy = "direct.example";
+  Request request = Get("http://registry.example/v2/");
+  request.connection = std::make_shared<const ConnectionOptions>(options);
+  const auto response = Ask(request);
+  ASSERT_TRUE(response) << response.error().message;
+  EXPECT_EQ(response->body, "GET http://registry.example/v2/ HTTP/1.1");
+}
+
+}  // namespace
+}  // namespace registry_backend
