@@ -1,0 +1,105 @@
+#include "exporter/registry/exchange_driver.h"
+
+#include <utility>
+
+namespace registry_backend {
+namespace {
+
+// Calls the visitor's overload for the alternative.
+template <typename... Functions>
+struct Overloaded : Functions... {
+  using Functions::operator()...;
+};
+template <typename... Functions>
+Overloaded(Functions...) -> Overloaded<Functions...>;
+
+}  // namespace
+
+ExchangeDriver::ExchangeDriver(Network network, Duration request_timeout)
+    : network_(network), request_timeout_(request_timeout), random_(std::random_device{}()) {}
+
+ExchangeDriver::~ExchangeDriver() {
+  for (auto& [id, running] : running_) Release(running);
+}
+
+ExchangeId ExchangeDriver::Start(Exchange exchange, Authorizer authorizer, Done done) {
+  const auto id = static_cast<ExchangeId>(++last_id_);
+  running_.emplace(id, Running{std::move(exchange), std::move(authorizer), std::move(done)});
+  Advance(id, Exchange::Began{});
+  return id;
+}
+
+void ExchangeDriver::Cancel(ExchangeId id) {
+  const auto found = running_.find(id);
+  if (found == running_.end()) return;
+  Release(found->second);
+  running_.erase(found);
+}
+
+void ExchangeDriver::Release(Running& running) {
+  if (const auto* call = std::get_if<CallId>(&running.waiting_for)) {
+    network_.transport.Cancel(*call);
+  } else if (const auto* timer = std::get_if<TimerId>(&running.waiting_for)) {
+    network_.loop.Cancel(*timer);
+  }
+}
+
+void ExchangeDriver::Advance(ExchangeId id, Exchange::Event event) {
+  const auto found = running_.find(id);
+  if (found == running_.end()) return;  // cancelled while an authorization was under way
+  Running& running = found->second;
+  running.waiting_for = std::monostate{};
+  const double jitter = std::uniform_real_distribution<double>(0, 1)(random_);
+  std::visit(Overloaded{
+                 [&](Exchange::Send send) { Send(id, std::move(send.request)); },
+                 [&](Exchange::Wait wait) {
+                   const std::string& registry = running.exchange.request().registry;
+                   if (network_.observer != nullptr)
+                     network_.observer->OnRetry(registry, wait.reason);
+                   running.waiting_for =
+                       network_.loop.At(network_.loop.Now() + wait.delay,
+                                        [this, id] { Advance(id, Exchange::Waited{}); });
+                 },
+                 [&](Exchange::Authorize question) { Authorize(id, std::move(question)); },
+                 [&](Result<Reply> reply) {
+                   const Done done = std::move(running.done);
+                   running_.erase(id);
+                   done(std::move(reply));
+                 },
+             },
+             running.exchange.On(std::move(event), jitter));
+}
+
+void ExchangeDriver::Send(ExchangeId id, Request request) {
+  const Time now = network_.loop.Now();
+  const Time slot = network_.pacer.Reserve(request.url.origin(), now);
+  const auto send = [this, id, request = std::move(request)] {
+    const auto responded = [this, id](Result<Response> response) {
+      Advance(id, Exchange::Responded{std::move(response), WallClock::now()});
+    };
+    running_.at(id).waiting_for =
+        network_.transport.Start(request, network_.loop.Now() + request_timeout_, responded);
+  };
+  if (slot > now) {
+    running_.at(id).waiting_for = network_.loop.At(slot, send);
+  } else {
+    send();
+  }
+}
+
+void ExchangeDriver::Authorize(ExchangeId id, Exchange::Authorize question) {
+  Running& running = running_.at(id);
+  if (!running.authorizer) {
+    Advance(id,
+            Exchange::Authorized{Error{ErrorKind::kAuth, running.exchange.request().url.shown() +
+                                                             ": status 401 Unauthorized"}});
+    return;
+  }
+  // A copy: the answer may end the exchange, and with it the function that is running.
+  const Authorizer authorizer = running.authorizer;
+  authorizer(std::move(question), [this, id](Result<std::string> authorization) {
+    Advance(id, Exchange::Authorized{std::move(authorization)});
+  });
+}
+
+}  // namespace registry_backend

@@ -1,0 +1,124 @@
+#include "exporter/registry/manifest.h"
+
+#include <nlohmann/json.hpp>
+
+#include "exporter/registry/digest.h"
+
+namespace registry_backend {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::string_view kUnknownMediaType = "application/octet-stream";
+
+Error Broken(std::string_view what) {
+  return {ErrorKind::kProtocol, "the manifest is not usable: " + std::string(what)};
+}
+
+// The member if it is a string, else empty.
+std::string Text(const Json& object, const char* name) {
+  const auto member = object.find(name);
+  return member != object.end() && member->is_string() ? member->get<std::string>() : std::string();
+}
+
+std::string PlatformOf(const Json& descriptor) {
+  const auto platform = descriptor.find("platform");
+  if (platform == descriptor.end() || !platform->is_object()) return "unknown";
+  const std::string os = Text(*platform, "os");
+  const std::string architecture = Text(*platform, "architecture");
+  const std::string variant = Text(*platform, "variant");
+  if (os.empty() || architecture.empty()) return "unknown";
+  return os + "/" + architecture + (variant.empty() ? "" : "/" + variant);
+}
+
+Result<Descriptor> ReadDescriptor(const Json& json, std::string_view where) {
+  if (!json.is_object()) return Broken(std::string(where) + " is no descriptor");
+  Descriptor descriptor;
+  descriptor.digest = Text(json, "digest");
+  if (!IsDigest(descriptor.digest)) return Broken(std::string(where) + " has no valid digest");
+  descriptor.media_type = Text(json, "mediaType");
+  if (descriptor.media_type.empty()) descriptor.media_type = kUnknownMediaType;
+  const auto size = json.find("size");
+  if (size != json.end() && size->is_number_integer()) descriptor.size = size->get<std::int64_t>();
+  descriptor.platform = PlatformOf(json);
+  return descriptor;
+}
+
+// Appends the descriptors of the array `name` to `list`; a missing or null array is an empty one.
+Status ReadDescriptors(const Json& object, const char* name, std::vector<Descriptor>& list) {
+  const auto array = object.find(name);
+  if (array == object.end() || array->is_null()) return Ok();
+  if (!array->is_array()) return Broken(std::string("`") + name + "` is no array");
+  list.reserve(list.size() + array->size());
+  for (const Json& element : *array) {
+    Result<Descriptor> descriptor =
+        ReadDescriptor(element, std::string("an element of `") + name + "`");
+    if (!descriptor) return descriptor.error();
+    list.push_back(*std::move(descriptor));
+  }
+  return Ok();
+}
+
+bool IsKnownType(std::string_view type) {
+  return type == kDockerManifest || type == kDockerManifestList || type == kOciManifest ||
+         type == kOciIndex;
+}
+
+std::string_view WithoutParameters(std::string_view content_type) {
+  std::string_view type = content_type.substr(0, content_type.find(';'));
+  while (!type.empty() && type.back() == ' ') type.remove_suffix(1);
+  return type;
+}
+
+Result<std::string> DecideType(const Json& json, std::string_view content_type) {
+  if (json.contains("fsLayers") || json.value("schemaVersion", Json()) == 1) {
+    return Broken("it is of schema 1, which registries no longer serve to current clients");
+  }
+  const std::string own = Text(json, "mediaType");
+  if (!own.empty()) {
+    if (!IsKnownType(own))
+      return Broken("media type '" + own.substr(0, 100) + "' is not supported");
+    return own;
+  }
+  const std::string_view served = WithoutParameters(content_type);
+  if (IsKnownType(served)) return std::string(served);
+  if (json.contains("manifests")) return std::string(kOciIndex);
+  if (json.contains("config") || json.contains("layers")) return std::string(kOciManifest);
+  return Broken("it has neither layers nor manifests");
+}
+
+}  // namespace
+
+Result<Manifest> ParseManifest(std::string_view bytes, std::string_view content_type) {
+  const Json json = Json::parse(bytes, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return Broken("it is no JSON object");
+  Result<std::string> type = DecideType(json, content_type);
+  if (!type) return type.error();
+
+  Manifest manifest;
+  manifest.media_type = *std::move(type);
+  manifest.is_index =
+      manifest.media_type == kOciIndex || manifest.media_type == kDockerManifestList;
+  // Both shapes at once let two readers see two images (CVE-2021-41190).
+  if (json.contains("manifests") && (json.contains("layers") || json.contains("config"))) {
+    return Broken("it has both layers and manifests");
+  }
+  if (manifest.is_index != json.contains("manifests")) {
+    return Broken("its shape contradicts its type " + manifest.media_type);
+  }
+  if (manifest.is_index) {
+    if (Status read = ReadDescriptors(json, "manifests", manifest.manifests); !read) {
+      return read.error();
+    }
+    return manifest;
+  }
+  const auto config = json.find("config");
+  if (config == json.end()) return Broken("it has no config");
+  Result<Descriptor> descriptor = ReadDescriptor(*config, "`config`");
+  if (!descriptor) return descriptor.error();
+  manifest.blobs.push_back(*std::move(descriptor));
+  if (Status read = ReadDescriptors(json, "layers", manifest.blobs); !read) return read.error();
+  return manifest;
+}
+
+}  // namespace registry_backend

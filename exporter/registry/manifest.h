@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "exporter/common/result.h"
+
+namespace registry_backend {
+
+inline constexpr std::string_view kDockerManifest =
+    "application/vnd.docker.distribution.manifest.v2+json";
+inline constexpr std::string_view kDockerManifestList =
+    "application/vnd.docker.distribution.manifest.list.v2+json";
+inline constexpr std::string_view kOciManifest = "application/vnd.oci.image.manifest.v1+json";
+inline constexpr std::string_view kOciIndex = "application/vnd.oci.image.index.v1+json";
+
+// What a manifest says of a blob or of another manifest (OCI image-spec descriptor.md).
+struct Descriptor {
+  std::string media_type;
+  std::string digest;  // valid, see IsDigest
+  std::int64_t size = 0;
+  std::string platform;  // os/architecture[/variant]; `unknown` where the index names none
+
+  bool operator==(const Descriptor&) const = default;
+};
+
+// An image manifest (config and layers) or an index (manifests) in Docker's or OCI's form.
+struct Manifest {
+  std::string media_type;  // one of the four above
+  bool is_index = false;
+  std::vector<Descriptor> blobs;      // of an image manifest: its config first, then its layers
+  std::vector<Descriptor> manifests;  // of an index
+};
+
+// Reads a manifest's bytes. Its kind is what its `mediaType` says, else `content_type` (parameters
+// are ignored), else its shape. Error kProtocol: no JSON object, another type (schema 1, say), a
+// kind that contradicts the shape, a descriptor without a valid digest.
+Result<Manifest> ParseManifest(std::string_view bytes, std::string_view content_type);
+
+}  // namespace registry_backend

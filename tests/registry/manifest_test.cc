@@ -1,0 +1,96 @@
+#include "exporter/registry/manifest.h"
+
+#include <gtest/gtest.h>
+
+#include "exporter/registry/digest.h"
+
+namespace registry_backend {
+namespace {
+
+const std::string kA = Sha256Of("a");
+const std::string kB = Sha256Of("b");
+const std::string kC = Sha256Of("c");
+
+std::string Image(const std::string& media_type) {
+  const std::string own = media_type.empty() ? "" : R"("mediaType":")" + media_type + R"(",)";
+  return R"({"schemaVersion":2,)" + own +
+         R"("config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":")" + kA +
+         R"(","size":7},"layers":[{"mediaType":"x","digest":")" + kB +
+         R"(","size":9},{"digest":")" + kC + R"(","size":11}]})";
+}
+
+std::string Index(const std::string& media_type) {
+  const std::string own = media_type.empty() ? "" : R"("mediaType":")" + media_type + R"(",)";
+  return R"({"schemaVersion":2,)" + own + R"("manifests":[{"digest":")" + kA +
+         R"(","platform":{"os":"linux","architecture":"arm","variant":"v7"}},{"digest":")" + kB +
+         R"(","platform":{"os":"unknown","architecture":"unknown"}},{"digest":")" + kC + R"("}]})";
+}
+
+TEST(Manifest, ReadsImagesOfBothForms) {
+  for (const std::string_view type : {kDockerManifest, kOciManifest}) {
+    const auto manifest = ParseManifest(Image(std::string(type)), "text/plain");
+    ASSERT_TRUE(manifest) << manifest.error().message;
+    EXPECT_EQ(manifest->media_type, type);
+    EXPECT_FALSE(manifest->is_index);
+    ASSERT_EQ(manifest->blobs.size(), 3U);
+    EXPECT_EQ(manifest->blobs[0].digest, kA);
+    EXPECT_EQ(manifest->blobs[0].size, 7);
+    EXPECT_EQ(manifest->blobs[2].digest, kC);
+  }
+}
+
+TEST(Manifest, ReadsIndexesOfBothFormsWithTheirPlatforms) {
+  for (const std::string_view type : {kDockerManifestList, kOciIndex}) {
+    const auto manifest = ParseManifest(Index(std::string(type)), "");
+    ASSERT_TRUE(manifest) << manifest.error().message;
+    EXPECT_TRUE(manifest->is_index);
+    ASSERT_EQ(manifest->manifests.size(), 3U);
+    EXPECT_EQ(manifest->manifests[0].platform, "linux/arm/v7");
+    EXPECT_EQ(manifest->manifests[1].platform, "unknown/unknown");
+    EXPECT_EQ(manifest->manifests[2].platform, "unknown");
+  }
+}
+
+TEST(Manifest, WithoutMediaTypeTheHeaderDecidesThenTheShape) {
+  EXPECT_EQ(ParseManifest(Image(""), std::string(kDockerManifest) + "; charset=utf-8")->media_type,
+            kDockerManifest);
+  EXPECT_EQ(ParseManifest(Image(""), "application/json")->media_type, kOciManifest);
+  EXPECT_EQ(ParseManifest(Index(""), "")->media_type, kOciIndex);
+}
+
+TEST(Manifest, RefusesWhatItCannotTrust) {
+  const std::string descriptor = R"({"digest":")" + kA + R"("})";
+  const struct {
+    std::string bytes;
+    std::string_view says;
+  } kCases[] = {
+      {"", "no JSON object"},
+      {"[]", "no JSON object"},
+      {"{\"a\":1", "no JSON object"},
+      {"{}", "neither layers nor manifests"},
+      {R"({"schemaVersion":1,"fsLayers":[]})", "schema 1"},
+      {R"({"mediaType":"application/vnd.docker.plugin.v1+json","config":{}})", "not supported"},
+      {R"({"mediaType":")" + std::string(kOciIndex) + R"(","config":)" + descriptor + "}",
+       "contradicts"},
+      {R"({"config":)" + descriptor + R"(,"manifests":[]})", "both layers and manifests"},
+      {R"({"config":{"digest":"sha256:short"}})", "valid digest"},
+      {R"({"config":)" + descriptor + R"(,"layers":[1]})", "no descriptor"},
+      {R"({"config":)" + descriptor + R"(,"layers":{}})", "no array"},
+      {R"({"layers":[]})", "no config"},
+      {R"({"manifests":[{"digest":"../../etc"}]})", "valid digest"},
+  };
+  for (const auto& c : kCases) {
+    const auto manifest = ParseManifest(c.bytes, "");
+    ASSERT_FALSE(manifest) << c.bytes;
+    EXPECT_EQ(manifest.error().kind, ErrorKind::kProtocol);
+    EXPECT_NE(manifest.error().message.find(c.says), std::string::npos)
+        << c.bytes << ": " << manifest.error().message;
+  }
+}
+
+TEST(Manifest, SurvivesDeepNesting) {
+  EXPECT_FALSE(ParseManifest(std::string(1'000'000, '['), ""));
+}
+
+}  // namespace
+}  // namespace registry_backend
