@@ -1,0 +1,73 @@
+#include "exporter/discovery/scan_result.h"
+
+#include <algorithm>
+
+namespace registry_backend {
+
+std::string_view ServesName(Serves serves) {
+  switch (serves) {
+    case Serves::kApi:
+      return "api";
+    case Serves::kTokens:
+      return "tokens";
+    case Serves::kManifests:
+      return "manifests";
+    case Serves::kBlobs:
+      return "blobs";
+  }
+  return "";
+}
+
+std::string_view OutcomeName(ScanOutcome outcome) {
+  switch (outcome) {
+    case ScanOutcome::kComplete:
+      return "complete";
+    case ScanOutcome::kPartial:
+      return "partial";
+    case ScanOutcome::kFailed:
+      return "failed";
+  }
+  return "";
+}
+
+std::string_view ScopeName(ScanError::Scope scope) {
+  switch (scope) {
+    case ScanError::Scope::kTarget:
+      return "target";
+    case ScanError::Scope::kTag:
+      return "tag";
+    case ScanError::Scope::kManifest:
+      return "manifest";
+    case ScanError::Scope::kBlob:
+      return "blob";
+  }
+  return "";
+}
+
+void KeepCommon(EndpointInfo& info, const EndpointInfo& other) {
+  const auto keep = [](std::string& mine, const std::string& theirs) {
+    if (mine != theirs) mine.clear();
+  };
+  keep(info.provider, other.provider);
+  keep(info.bucket, other.bucket);
+  keep(info.storage_region, other.storage_region);
+  keep(info.delivery, other.delivery);
+}
+
+double ScanResult::coverage() const {
+  if (asked.total() == 0) return outcome == ScanOutcome::kComplete ? 1 : 0;
+  return static_cast<double>(asked.total() - unresolved.total()) /
+         static_cast<double>(asked.total());
+}
+
+const Error* ScanResult::main_error() const {
+  const auto on_target = std::ranges::find(errors, ScanError::Scope::kTarget, &ScanError::scope);
+  if (on_target != errors.end()) return &on_target->error;
+  const auto most = std::ranges::max_element(reasons, {}, [](const auto& r) { return r.second; });
+  if (most == reasons.end()) return nullptr;
+  const auto example =
+      std::ranges::find(errors, most->first, [](const ScanError& e) { return e.error.kind; });
+  return example != errors.end() ? &example->error : nullptr;
+}
+
+}  // namespace registry_backend

@@ -1,0 +1,123 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "exporter/common/error.h"
+#include "exporter/common/time.h"
+#include "exporter/url/host.h"
+
+// What one scan found: values only.
+namespace registry_backend {
+
+// What a pull needs a host for.
+enum class Serves {
+  kApi,        // the registry itself
+  kTokens,     // a token realm
+  kManifests,  // the target of a manifest's redirect
+  kBlobs,      // the target of a blob's redirect, or the registry where it serves blobs itself
+};
+inline constexpr Serves kAllServes[] = {Serves::kApi, Serves::kTokens, Serves::kManifests,
+                                        Serves::kBlobs};
+std::string_view ServesName(Serves serves);
+
+// A host that a pull needs, and what for.
+struct EndpointKey {
+  Serves serves;
+  Host backend_host;
+
+  auto operator<=>(const EndpointKey&) const = default;
+};
+
+// What is known of an endpoint beyond its name. Empty: unknown, or not the same for all it served.
+struct EndpointInfo {
+  std::string provider;
+  std::string bucket;
+  std::string storage_region;
+  std::string delivery;  // `redirect` or `direct`
+
+  bool operator==(const EndpointInfo&) const = default;
+};
+
+// Empties the fields of `info` in which `other` differs.
+void KeepCommon(EndpointInfo& info, const EndpointInfo& other);
+
+struct SeenEndpoint {
+  EndpointInfo info;
+  std::uint64_t blobs = 0;  // unique ones it served
+};
+
+enum class ScanOutcome { kComplete, kPartial, kFailed };
+inline constexpr ScanOutcome kAllScanOutcomes[] = {ScanOutcome::kComplete, ScanOutcome::kPartial,
+                                                   ScanOutcome::kFailed};
+std::string_view OutcomeName(ScanOutcome outcome);
+
+// Something that got no answer.
+struct ScanError {
+  enum class Scope { kTarget, kTag, kManifest, kBlob };
+  Scope scope;
+  std::string tag;     // with kTag
+  std::string digest;  // with kManifest and kBlob
+  Error error;
+};
+std::string_view ScopeName(ScanError::Scope scope);
+
+struct ScannedTag {
+  std::string name;
+  std::string digest;  // of its manifest; empty: unresolved
+};
+
+struct ScannedPlatform {
+  std::string platform;
+  std::string digest;
+};
+
+struct ScannedManifest {
+  std::string media_type;
+  std::size_t size = 0;  // bytes as served
+  bool is_index = false;
+  std::vector<ScannedPlatform> manifests;  // of an index, in its order
+  std::string config;                      // digest; of an image manifest
+  std::vector<std::string> layers;         // digests, in order
+};
+
+struct ScanCounts {
+  std::uint64_t tags = 0;
+  std::uint64_t manifests = 0;
+  std::uint64_t blobs = 0;
+
+  [[nodiscard]] std::uint64_t total() const { return tags + manifests + blobs; }
+  bool operator==(const ScanCounts&) const = default;
+};
+
+struct ScanResult {
+  // More errors than this are counted in `reasons` only.
+  static constexpr std::size_t kMaxErrors = 1000;
+
+  ScanOutcome outcome = ScanOutcome::kFailed;
+  WallTime started;
+  WallTime finished;
+  Duration took{};
+
+  ScanCounts asked;       // unique tags, manifests and blobs
+  ScanCounts unresolved;  // those of them that got no answer
+  std::vector<ScanError> errors;
+  std::map<ErrorKind, std::uint64_t> reasons;  // of all errors
+
+  std::vector<ScannedTag> tags;                                // newest first
+  std::unordered_map<std::string, ScannedManifest> manifests;  // by digest; resolved ones
+  std::unordered_map<std::string, Host> blob_hosts;            // by digest; resolved ones
+  std::map<EndpointKey, SeenEndpoint> endpoints;
+
+  // Resolved ÷ asked for, over tags, manifests and blobs; 0 where nothing could be asked for.
+  [[nodiscard]] double coverage() const;
+  // The error that says best why the scan was not complete; null if it was.
+  [[nodiscard]] const Error* main_error() const;
+};
+
+}  // namespace registry_backend

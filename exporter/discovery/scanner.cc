@@ -1,0 +1,63 @@
+#include "exporter/discovery/scanner.h"
+
+#include <utility>
+
+namespace registry_backend {
+
+Scanner::Scanner(Loop& loop, RegistryClient& client, ScanOptions options)
+    : loop_(loop),
+      client_(client),
+      options_(options),
+      plan_(options, client.options().registry.host()) {}
+
+Scanner::~Scanner() { CallOff(); }
+
+void Scanner::Start(Done done) {
+  done_ = std::move(done);
+  started_ = loop_.Now();
+  started_at_ = WallClock::now();
+  timeout_ = loop_.At(started_ + options_.timeout, [this] { OnTimeout(); });
+  Pump();
+}
+
+void Scanner::Pump() {
+  while (under_way_.size() < options_.max_concurrency) {
+    std::optional<Operation> operation = plan_.Next();
+    if (!operation) break;
+    const std::uint64_t number = ++last_operation_;
+    const CallId call = client_.Start(*operation, [this, number, operation](Result<Answer> answer) {
+      under_way_.erase(number);
+      plan_.Finish(*operation, std::move(answer));
+      Pump();
+    });
+    under_way_.emplace(number, call);
+  }
+  if (under_way_.empty()) End(std::nullopt);
+}
+
+void Scanner::CallOff() {
+  for (const auto& [number, call] : under_way_) client_.Cancel(call);
+  under_way_.clear();
+  if (timeout_) loop_.Cancel(*timeout_);
+  timeout_.reset();
+}
+
+void Scanner::OnTimeout() {
+  timeout_.reset();
+  CallOff();
+  End(Error{ErrorKind::kTimeout,
+            "the scan did not end within its timeout of " + FormatDuration(options_.timeout)});
+}
+
+void Scanner::End(const std::optional<Error>& cut_short) {
+  CallOff();
+  for (const Host& realm : client_.realm_hosts()) plan_.Observe(Serves::kTokens, realm, "direct");
+  ScanResult result = std::move(plan_).Take(cut_short);
+  result.started = started_at_;
+  result.finished = WallClock::now();
+  result.took = loop_.Now() - started_;
+  const Done done = std::move(done_);
+  done(std::move(result));
+}
+
+}  // namespace registry_backend

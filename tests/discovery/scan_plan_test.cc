@@ -1,0 +1,252 @@
+#include "exporter/discovery/scan_plan.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+#include "exporter/registry/digest.h"
+
+namespace registry_backend {
+namespace {
+
+std::string D(const std::string& name) { return Sha256Of(name); }
+
+FetchedManifest Image(const std::string& name, const std::vector<std::string>& blobs) {
+  FetchedManifest fetched{{std::string(kOciManifest), false, {}, {}}, D(name), 100};
+  for (const std::string& blob : blobs) fetched.manifest.blobs.push_back({"x", D(blob), 1, ""});
+  return fetched;
+}
+
+FetchedManifest Index(const std::string& name, const std::vector<std::string>& children) {
+  FetchedManifest fetched{{std::string(kOciIndex), true, {}, {}}, D(name), 100};
+  for (const std::string& child : children) {
+    fetched.manifest.manifests.push_back({"x", D(child), 1, "linux/amd64"});
+  }
+  return fetched;
+}
+
+BlobSource On(const std::string& host) {
+  return {true, *Url::Parse("https://" + host + "/key?sig=SECRET")};
+}
+
+// A registry as a table from operation to answer; what is not in it is not found.
+class PlanTest : public ::testing::Test {
+ protected:
+  std::map<std::string, Result<Answer>> answers_;  // by reference; the first page is ""
+  std::vector<std::string> asked_;
+  ScanOptions options_;
+
+  ScanResult Run(std::size_t at_most = 10'000, const std::optional<Error>& cut_short = {}) {
+    ScanPlan plan(options_, *Host::Parse("r.example"));
+    while (at_most-- > 0) {
+      const auto operation = plan.Next();
+      if (!operation) break;
+      asked_.push_back(operation->reference);
+      const auto answer = answers_.find(operation->reference);
+      plan.Finish(*operation, answer == answers_.end()
+                                  ? Result<Answer>(Error{ErrorKind::kHttp, "status 404"})
+                                  : answer->second);
+    }
+    return std::move(plan).Take(cut_short);
+  }
+
+  void Put(const std::string& reference, Result<Answer> answer) {
+    answers_.insert_or_assign(reference, std::move(answer));
+  }
+  void PutTags(std::vector<std::string> tags) { Put("", Answer(TagPage{std::move(tags), {}, {}})); }
+
+  static const SeenEndpoint* Find(const ScanResult& result, Serves serves,
+                                  const std::string& host) {
+    const auto found = result.endpoints.find({serves, *Host::Parse(host)});
+    return found == result.endpoints.end() ? nullptr : &found->second;
+  }
+};
+
+TEST_F(PlanTest, WalksFromTagsToHostsAndAsksForEachThingOnce) {
+  PutTags({"1.0.0", "1.1.0", "1.0.0"});
+  Put("1.0.0", Answer(Index("i", {"m1", "m2"})));
+  Put("1.1.0", Answer(Index("j", {"m2"})));
+  Put(D("m1"), Answer(Image("m1", {"c1", "a", "b"})));
+  Put(D("m2"), Answer(Image("m2", {"c2", "a"})));
+  for (const std::string blob : {"c1", "c2", "a"}) Put(D(blob), Answer(On("one.example")));
+  Put(D("b"), Answer(On("two.example")));
+
+  const ScanResult result = Run();
+  EXPECT_EQ(result.outcome, ScanOutcome::kComplete);
+  EXPECT_EQ(result.asked, (ScanCounts{2, 4, 4}));
+  EXPECT_EQ(result.unresolved, ScanCounts{});
+  EXPECT_EQ(result.coverage(), 1);
+  std::ranges::sort(asked_);
+  EXPECT_EQ(std::ranges::adjacent_find(asked_), asked_.end()) << "something was asked for twice";
+  EXPECT_EQ(asked_.size(), 1U + 2U + 2U + 4U);
+
+  EXPECT_EQ(Find(result, Serves::kBlobs, "one.example")->blobs, 3U);
+  EXPECT_EQ(Find(result, Serves::kBlobs, "two.example")->blobs, 1U);
+  EXPECT_EQ(Find(result, Serves::kBlobs, "two.example")->info.delivery, "redirect");
+  EXPECT_NE(Find(result, Serves::kApi, "r.example"), nullptr);
+  EXPECT_EQ(result.endpoints.size(), 3U);
+  ASSERT_EQ(result.tags.size(), 2U);
+  EXPECT_EQ(result.tags[0].name, "1.1.0");
+  EXPECT_EQ(result.tags[0].digest, D("j"));
+  EXPECT_EQ(result.manifests.at(D("m1")).config, D("c1"));
+  EXPECT_EQ(result.manifests.at(D("m1")).layers, (std::vector<std::string>{D("a"), D("b")}));
+  EXPECT_EQ(result.blob_hosts.at(D("b")).text(), "two.example");
+}
+
+TEST_F(PlanTest, AsksForBlobsBeforeManifestsBeforePages) {
+  answers_.insert_or_assign(
+      "", Answer(TagPage{
+              {"t1", "t2"}, {}, Url::Parse("https://r.example/v2/a/tags/list?last=t2").value()}));
+  Put("https://r.example/v2/a/tags/list?last=t2", Answer(TagPage{{"t3"}, {}, {}}));
+  Put("t1", Answer(Image("m1", {"b1"})));
+  Put("t2", Answer(Image("m2", {"b2"})));
+  Put("t3", Answer(Image("m3", {"b3"})));
+  Run();
+  EXPECT_EQ(asked_,
+            (std::vector<std::string>{"", "t1", D("b1"), "t2", D("b2"),
+                                      "https://r.example/v2/a/tags/list?last=t2", "t3", D("b3")}));
+}
+
+TEST_F(PlanTest, TheNewestTagsAreChosenAtTheEndOfTheList) {
+  options_.newest_tags = 2;
+  answers_.insert_or_assign(
+      "", Answer(TagPage{{"1.0.0", "1.3.0"}, {}, Url::Parse("https://r.example/p2").value()}));
+  Put("https://r.example/p2", Answer(TagPage{{"1.2.0", "1.1.0"}, {}, {}}));
+  Put("1.3.0", Answer(Image("m", {"b"})));
+  Put("1.2.0", Answer(Image("m", {"b"})));
+  Put(D("b"), Answer(On("one.example")));
+  const ScanResult result = Run();
+  EXPECT_EQ(result.outcome, ScanOutcome::kComplete);
+  EXPECT_EQ(asked_,
+            (std::vector<std::string>{"", "https://r.example/p2", "1.3.0", D("b"), "1.2.0"}));
+}
+
+TEST_F(PlanTest, WithoutATagListTheScanHasFailed) {
+  Put("", Error{ErrorKind::kAuth, "status 401"});
+  const ScanResult result = Run();
+  EXPECT_EQ(result.outcome, ScanOutcome::kFailed);
+  EXPECT_EQ(result.main_error()->kind, ErrorKind::kAuth);
+  EXPECT_EQ(result.coverage(), 0);
+  EXPECT_TRUE(result.endpoints.empty());
+}
+
+TEST_F(PlanTest, WhereNoTagResolvesTheScanHasFailed) {
+  PutTags({"a", "b"});
+  const ScanResult result = Run();
+  EXPECT_EQ(result.outcome, ScanOutcome::kFailed);
+  EXPECT_EQ(result.unresolved.tags, 2U);
+}
+
+TEST_F(PlanTest, AnEmptyRepositoryIsComplete) {
+  PutTags({});
+  const ScanResult result = Run();
+  EXPECT_EQ(result.outcome, ScanOutcome::kComplete);
+  EXPECT_EQ(result.coverage(), 1);
+}
+
+TEST_F(PlanTest, WhatGetsNoAnswerMakesItPartialAndIsNamed) {
+  PutTags({"good", "gone"});
+  Put("good", Answer(Index("i", {"m1", "lost"})));
+  Put(D("m1"), Answer(Image("m1", {"a", "b"})));
+  Put(D("a"), Answer(On("one.example")));
+  Put(D("b"), Error{ErrorKind::kTimeout, "slow"});
+  const ScanResult result = Run();
+  EXPECT_EQ(result.outcome, ScanOutcome::kPartial);
+  EXPECT_EQ(result.asked, (ScanCounts{2, 3, 2}));
+  EXPECT_EQ(result.unresolved, (ScanCounts{1, 1, 1}));
+  EXPECT_DOUBLE_EQ(result.coverage(), 4.0 / 7.0);
+  ASSERT_EQ(result.errors.size(), 3U);
+  const auto named = [&](ScanError::Scope scope, const std::string& tag,
+                         const std::string& digest) {
+    return std::ranges::any_of(result.errors, [&](const ScanError& error) {
+      return error.scope == scope && error.tag == tag && error.digest == digest;
+    });
+  };
+  EXPECT_TRUE(named(ScanError::Scope::kTag, "gone", ""));
+  EXPECT_TRUE(named(ScanError::Scope::kManifest, "", D("lost")));
+  EXPECT_TRUE(named(ScanError::Scope::kBlob, "", D("b")));
+  EXPECT_EQ(result.main_error()->kind, ErrorKind::kHttp) << "the most frequent one";
+}
+
+TEST_F(PlanTest, APageThatFailsLaterMakesItPartial) {
+  answers_.insert_or_assign("",
+                            Answer(TagPage{{"t"}, {}, Url::Parse("https://r.example/p2").value()}));
+  Put("t", Answer(Image("m", {"b"})));
+  Put(D("b"), Answer(On("one.example")));
+  const ScanResult result = Run();
+  EXPECT_EQ(result.outcome, ScanOutcome::kPartial);
+  EXPECT_EQ(result.unresolved, ScanCounts{});
+}
+
+TEST_F(PlanTest, PagesThatFormALoopEndIt) {
+  const Url loop = *Url::Parse("https://r.example/p2");
+  answers_.insert_or_assign("", Answer(TagPage{{"t"}, {}, loop}));
+  Put(loop.text(), Answer(TagPage{{"t"}, {}, loop}));
+  Put("t", Answer(Image("m", {"b"})));
+  Put(D("b"), Answer(On("one.example")));
+  const ScanResult result = Run();
+  EXPECT_EQ(result.outcome, ScanOutcome::kPartial);
+  EXPECT_EQ(result.main_error()->kind, ErrorKind::kProtocol);
+}
+
+TEST_F(PlanTest, ANameThatIsNoTagIsNamedAndDoesNotEndTheScan) {
+  Put("", Answer(TagPage{{"t"}, {"no/tag"}, {}}));
+  Put("t", Answer(Image("m", {"b"})));
+  Put(D("b"), Answer(On("one.example")));
+  const ScanResult result = Run();
+  EXPECT_EQ(result.outcome, ScanOutcome::kPartial);
+  EXPECT_EQ(result.errors.at(0).tag, "no/tag");
+  EXPECT_EQ(result.asked.tags, 2U);
+}
+
+TEST_F(PlanTest, NestsOnlySoDeep) {
+  PutTags({"t"});
+  Put("t", Answer(Index("0", {"1"})));
+  for (int depth = 1; depth < 10; ++depth) {
+    Put(D(std::to_string(depth)),
+        Answer(Index(std::to_string(depth), {std::to_string(depth + 1)})));
+  }
+  const ScanResult result = Run();
+  EXPECT_EQ(result.outcome, ScanOutcome::kPartial);
+  EXPECT_EQ(asked_.size(), 2U + 4U);
+  EXPECT_NE(result.main_error()->message.find("nested"), std::string::npos);
+}
+
+TEST_F(PlanTest, WhatACutLeavesOverIsUnresolvedByName) {
+  PutTags({"1.1.0", "1.0.0"});
+  Put("1.1.0", Answer(Image("m", {"a", "b"})));
+  Put(D("a"), Answer(On("one.example")));
+  const ScanResult result = Run(3, Error{ErrorKind::kTimeout, "too slow"});
+  EXPECT_EQ(result.outcome, ScanOutcome::kPartial);
+  EXPECT_EQ(result.unresolved, (ScanCounts{1, 0, 1}));
+  EXPECT_EQ(result.main_error()->message, "too slow");
+  ASSERT_EQ(result.errors.size(), 3U);
+  EXPECT_EQ(result.errors[1].tag, "1.0.0");
+  EXPECT_EQ(result.errors[2].digest, D("b"));
+}
+
+TEST_F(PlanTest, KeepsABoundedNumberOfErrorsButCountsAll) {
+  std::vector<std::string> tags;
+  for (int i = 0; i < 1500; ++i) tags.push_back("t" + std::to_string(i));
+  PutTags(tags);
+  const ScanResult result = Run();
+  EXPECT_EQ(result.errors.size(), ScanResult::kMaxErrors);
+  EXPECT_EQ(result.reasons.at(ErrorKind::kHttp), 1500U);
+}
+
+TEST_F(PlanTest, DifferingFactsOfOneHostAreLeftEmpty) {
+  PutTags({"t"});
+  Put("t", Answer(Image("m", {"a", "b"})));
+  Put(D("a"),
+      Answer(BlobSource{true, *Url::Parse("https://s3.us-east-1.amazonaws.com/bucket-a/k")}));
+  Put(D("b"),
+      Answer(BlobSource{true, *Url::Parse("https://s3.us-east-1.amazonaws.com/bucket-b/k")}));
+  const ScanResult result = Run();
+  const SeenEndpoint* endpoint = Find(result, Serves::kBlobs, "s3.us-east-1.amazonaws.com");
+  ASSERT_NE(endpoint, nullptr);
+  EXPECT_EQ(endpoint->info, (EndpointInfo{"s3", "", "us-east-1", "redirect"}));
+}
+
+}  // namespace
+}  // namespace registry_backend

@@ -1,0 +1,122 @@
+#include "exporter/discovery/scanner.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+
+#include "exporter/registry/digest.h"
+#include "tests/http/fake_transport.h"
+
+namespace registry_backend {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::FakeLoop;
+using testing::FakeTransport;
+using testing::MakeResponse;
+
+// An image of one config and `layers` layers that no other image shares.
+std::string Image(const std::string& tag, int layers) {
+  std::string json =
+      R"({"schemaVersion":2,"config":{"digest":")" + Sha256Of(tag) + R"("},"layers":[)";
+  for (int i = 0; i < layers; ++i) {
+    json += (i == 0 ? "" : ",") + (R"({"digest":")" + Sha256Of(tag + std::to_string(i)) + R"("})");
+  }
+  return json + "]}";
+}
+
+Response Serve(const Request& request) {
+  const std::string& path = request.url.path();
+  if (path.ends_with("/tags/list")) return MakeResponse(200, R"({"tags":["a","b","c"]})");
+  if (const std::size_t at = path.find("/manifests/"); at != std::string::npos) {
+    return MakeResponse(200, Image(path.substr(at + 11), 30));
+  }
+  return MakeResponse(307, "", {{"Location", "https://cdn.example/k"}});
+}
+
+class ScannerTest : public ::testing::Test {
+ protected:
+  FakeTransport::Server server_ = Serve;
+  FakeLoop loop_;
+  FakeTransport transport_{loop_, [this](const Request& request) { return server_(request); }};
+  Pacer pacer_;
+  RegistryClient client_{{loop_, transport_, pacer_, nullptr},
+                         {*Url::Parse("https://r.example"), "team/app", nullptr}};
+  ScanOptions options_;
+  std::unique_ptr<Scanner> scanner_;
+  std::optional<ScanResult> result_;
+
+  void Start() {
+    scanner_ = std::make_unique<Scanner>(loop_, client_, options_);
+    scanner_->Start([this](ScanResult result) {
+      result_ = std::move(result);
+      scanner_.reset();  // as its owner does
+    });
+  }
+};
+
+TEST_F(ScannerTest, KeepsAsMuchUnderWayAsItMay) {
+  options_.max_concurrency = 7;
+  Start();
+  EXPECT_FALSE(result_);
+  loop_.Advance(seconds(5));
+  ASSERT_TRUE(result_);
+  EXPECT_EQ(result_->outcome, ScanOutcome::kComplete);
+  EXPECT_EQ(result_->asked, (ScanCounts{3, 3, 93}));
+  EXPECT_EQ(transport_.most_in_flight, 7U);
+  EXPECT_EQ(transport_.requests.size(), 1U + 3U + 93U);
+  EXPECT_EQ(loop_.pending(), 0U) << "nothing is left behind";
+  EXPECT_GT(result_->took, milliseconds(15));
+  EXPECT_LT(result_->took, milliseconds(25)) << "96 requests, 7 at a time, 1 ms each";
+}
+
+TEST_F(ScannerTest, ItsTimeoutEndsItWithWhatThereIs) {
+  options_.timeout = seconds(3);
+  server_ = [](const Request& request) {
+    return request.operation == "blob" ? MakeResponse(503, "", {{"Retry-After", "60"}})
+                                       : Serve(request);
+  };
+  Start();
+  loop_.Advance(milliseconds(2999));
+  EXPECT_FALSE(result_);
+  loop_.Advance(milliseconds(1));
+  ASSERT_TRUE(result_);
+  EXPECT_EQ(result_->outcome, ScanOutcome::kPartial);
+  EXPECT_EQ(result_->main_error()->kind, ErrorKind::kTimeout);
+  EXPECT_NE(result_->main_error()->message.find("timeout of 3.0s"), std::string::npos);
+  EXPECT_GT(result_->unresolved.blobs, 0U);
+  const std::size_t requests = transport_.requests.size();
+  loop_.Advance(seconds(600));
+  EXPECT_EQ(transport_.requests.size(), requests) << "nothing goes on";
+}
+
+TEST_F(ScannerTest, ItsEndCallsOffWhatIsUnderWay) {
+  Start();
+  loop_.Advance(milliseconds(3));
+  scanner_.reset();
+  EXPECT_GT(transport_.cancelled, 0U);
+  loop_.Advance(seconds(600));
+  EXPECT_FALSE(result_);
+  EXPECT_EQ(loop_.pending(), 0U);
+}
+
+TEST_F(ScannerTest, ATokenRealmIsAnEndpoint) {
+  server_ = [](const Request& request) {
+    if (request.operation == "token") return MakeResponse(200, R"({"token":"t"})");
+    if (request.headers.Get("authorization").empty()) {
+      return MakeResponse(401, "",
+                          {{"WWW-Authenticate", "Bearer realm=\"https://auth.example/t\""}});
+    }
+    return Serve(request);
+  };
+  Start();
+  loop_.Advance(seconds(5));
+  ASSERT_TRUE(result_);
+  EXPECT_EQ(result_->outcome, ScanOutcome::kComplete);
+  EXPECT_TRUE(result_->endpoints.contains({Serves::kTokens, *Host::Parse("auth.example")}));
+}
+
+}  // namespace
+}  // namespace registry_backend
