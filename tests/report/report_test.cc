@@ -1,0 +1,369 @@
+#include "exporter/report/report.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace registry_backend {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr std::string_view kIndexType = "application/vnd.oci.image.index.v1+json";
+constexpr std::string_view kImageType = "application/vnd.oci.image.manifest.v1+json";
+const WallTime kStart = WallTime(seconds(1'749'240'500));
+const WallTime kEnd = WallTime(seconds(1'749'240'552)) + milliseconds(250);
+
+ReportSubject Subject() { return {*Url::Parse("https://registry.example:5000"), "team/app"}; }
+
+Host S3() { return *Host::Parse("b.s3.us-east-1.amazonaws.com"); }
+Host Cdn() { return *Host::Parse("cdn.example"); }
+
+// Two tags: `v2`, an index of two platforms on S3 that share a layer, and `v1`, a bare manifest
+// whose one layer is on a host of no known provider.
+ScanResult CompleteScan() {
+  ScanResult result;
+  result.outcome = ScanOutcome::kComplete;
+  result.started = kStart;
+  result.finished = kEnd;
+  result.took = milliseconds(52'250);
+  result.asked = {2, 4, 7};
+  result.tags = {{"v2", "sha256:index"}, {"v1", "sha256:bare"}};
+  result.manifests = {
+      {"sha256:index",
+       {std::string(kIndexType),
+        500,
+        true,
+        {{"linux/amd64", "sha256:amd64"}, {"linux/arm64/v8", "sha256:arm64"}},
+        "",
+        {}}},
+      {"sha256:amd64",
+       {std::string(kImageType), 333, false, {}, "sha256:c1", {"sha256:shared", "sha256:l1"}}},
+      {"sha256:arm64",
+       {std::string(kImageType), 334, false, {}, "sha256:c2", {"sha256:shared", "sha256:l2"}}},
+      {"sha256:bare", {std::string(kImageType), 222, false, {}, "sha256:c3", {"sha256:l3"}}}};
+  result.blob_hosts = {{"sha256:c1", S3()},    {"sha256:c2", S3()}, {"sha256:c3", Cdn()},
+                       {"sha256:l1", S3()},    {"sha256:l2", S3()}, {"sha256:l3", Cdn()},
+                       {"sha256:shared", S3()}};
+  result.endpoints = {
+      {{Serves::kApi, *Host::Parse("registry.example:5000")}, {{"", "", "", "direct"}, 0}},
+      {{Serves::kBlobs, S3()}, {{"s3", "b", "us-east-1", "redirect"}, 5}},
+      {{Serves::kBlobs, Cdn()}, {{"", "", "", "redirect"}, 2}}};
+  return result;
+}
+
+ScanResult PartialScan() {
+  ScanResult result = CompleteScan();
+  result.outcome = ScanOutcome::kPartial;
+  result.unresolved = {1, 1, 1};
+  result.tags[1].digest = "";
+  result.manifests.erase("sha256:arm64");
+  result.blob_hosts.erase("sha256:l1");
+  result.errors = {
+      {ScanError::Scope::kTag, "v1", "", {ErrorKind::kTimeout, "tag v1 took too long"}},
+      {ScanError::Scope::kManifest, "", "sha256:arm64", {ErrorKind::kDigest, "it lies"}},
+      {ScanError::Scope::kBlob, "", "sha256:l1", {ErrorKind::kTimeout, "blob took too long"}}};
+  result.reasons = {{ErrorKind::kTimeout, 2}, {ErrorKind::kDigest, 1}};
+  return result;
+}
+
+ScanResult FailedScan(ErrorKind kind) {
+  ScanResult result;
+  result.started = kStart;
+  result.finished = kEnd;
+  result.took = milliseconds(250);
+  result.errors = {{ScanError::Scope::kTarget, "", "", {kind, "what happened"}}};
+  result.reasons = {{kind, 1}};
+  return result;
+}
+
+// The text is compared, not the value: the order of keys is part of it.
+TEST(Report, OfACompleteScanIsExactlyThis) {
+  EXPECT_EQ(MakeReport(Subject(), CompleteScan()).dump(2), R"({
+  "format_version": 1,
+  "repository": "team/app",
+  "registry": "https://registry.example:5000",
+  "discovery_timestamp": "2025-06-06 20:09:12 UTC",
+  "started_at": "2025-06-06T20:08:20.000Z",
+  "finished_at": "2025-06-06T20:09:12.250Z",
+  "outcome": "complete",
+  "coverage": {
+    "tags": 2,
+    "manifests": 4,
+    "blobs": 7,
+    "unresolved": 0,
+    "unpullable": 0
+  },
+  "errors": [],
+  "tag_order": [
+    "v2",
+    "v1"
+  ],
+  "tags": {
+    "v2": {
+      "manifest_info": {
+        "found": true,
+        "type": "application/vnd.oci.image.index.v1+json",
+        "digest": "sha256:index",
+        "size": 500
+      },
+      "platforms": [
+        {
+          "platform": "linux/amd64",
+          "manifest_digest": "sha256:amd64",
+          "size": 333,
+          "digest": "sha256:amd64",
+          "layer_count": 2
+        },
+        {
+          "platform": "linux/arm64/v8",
+          "manifest_digest": "sha256:arm64",
+          "size": 334,
+          "digest": "sha256:arm64",
+          "layer_count": 2
+        }
+      ],
+      "layers": [
+        {
+          "digest": "sha256:shared",
+          "platform": "linux/amd64",
+          "s3_endpoint": "b.s3.us-east-1.amazonaws.com",
+          "endpoint": "b.s3.us-east-1.amazonaws.com"
+        },
+        {
+          "digest": "sha256:l1",
+          "platform": "linux/amd64",
+          "s3_endpoint": "b.s3.us-east-1.amazonaws.com",
+          "endpoint": "b.s3.us-east-1.amazonaws.com"
+        },
+        {
+          "digest": "sha256:shared",
+          "platform": "linux/arm64/v8",
+          "s3_endpoint": "b.s3.us-east-1.amazonaws.com",
+          "endpoint": "b.s3.us-east-1.amazonaws.com"
+        },
+        {
+          "digest": "sha256:l2",
+          "platform": "linux/arm64/v8",
+          "s3_endpoint": "b.s3.us-east-1.amazonaws.com",
+          "endpoint": "b.s3.us-east-1.amazonaws.com"
+        }
+      ],
+      "s3_endpoints": [
+        "b.s3.us-east-1.amazonaws.com"
+      ],
+      "endpoints": [
+        "b.s3.us-east-1.amazonaws.com"
+      ]
+    },
+    "v1": {
+      "manifest_info": {
+        "found": true,
+        "type": "application/vnd.oci.image.manifest.v1+json",
+        "digest": "sha256:bare",
+        "size": 222
+      },
+      "platforms": [
+        {
+          "platform": "unknown",
+          "manifest_digest": "sha256:bare",
+          "size": 222,
+          "digest": "sha256:bare",
+          "layer_count": 1
+        }
+      ],
+      "layers": [
+        {
+          "digest": "sha256:l3",
+          "platform": "unknown",
+          "s3_endpoint": null,
+          "endpoint": "cdn.example"
+        }
+      ],
+      "s3_endpoints": [],
+      "endpoints": [
+        "cdn.example"
+      ]
+    }
+  },
+  "endpoints": [
+    {
+      "serves": "api",
+      "backend_host": "registry.example:5000",
+      "provider": "",
+      "bucket": "",
+      "storage_region": "",
+      "delivery": "direct",
+      "blobs": 0
+    },
+    {
+      "serves": "blobs",
+      "backend_host": "b.s3.us-east-1.amazonaws.com",
+      "provider": "s3",
+      "bucket": "b",
+      "storage_region": "us-east-1",
+      "delivery": "redirect",
+      "blobs": 5
+    },
+    {
+      "serves": "blobs",
+      "backend_host": "cdn.example",
+      "provider": "",
+      "bucket": "",
+      "storage_region": "",
+      "delivery": "redirect",
+      "blobs": 2
+    }
+  ],
+  "summary": {
+    "s3_endpoint_count": 1,
+    "s3_endpoints": [
+      "b.s3.us-east-1.amazonaws.com"
+    ],
+    "endpoint_count": 2,
+    "endpoints": [
+      "b.s3.us-east-1.amazonaws.com",
+      "cdn.example"
+    ]
+  }
+})");
+}
+
+TEST(Report, OfAPartialScanSaysWhatIsNotKnown) {
+  const Json report = MakeReport(Subject(), PartialScan());
+  EXPECT_EQ(report["outcome"], "partial");
+  EXPECT_EQ(report["coverage"].dump(),
+            R"({"tags":2,"manifests":4,"blobs":7,"unresolved":3,"unpullable":0})");
+  EXPECT_EQ(
+      report["errors"].dump(),
+      R"([{"scope":"tag","tag":"v1","reason":"timeout","message":"tag v1 took too long"},)"
+      R"({"scope":"manifest","digest":"sha256:arm64","reason":"digest","message":"it lies"},)"
+      R"({"scope":"blob","digest":"sha256:l1","reason":"timeout","message":"blob took too long"}])");
+  EXPECT_EQ(report["tag_order"].dump(), R"(["v2","v1"])");
+  EXPECT_EQ(report["tags"]["v1"].dump(),
+            R"({"manifest_info":{"found":false},"platforms":[],"layers":[],"s3_endpoints":[],)"
+            R"("endpoints":[]})");
+  EXPECT_EQ(report["tags"]["v2"]["platforms"].size(), 1U) << "of the one manifest that was read";
+  EXPECT_EQ(
+      report["tags"]["v2"]["layers"].dump(),
+      R"([{"digest":"sha256:shared","platform":"linux/amd64",)"
+      R"("s3_endpoint":"b.s3.us-east-1.amazonaws.com","endpoint":"b.s3.us-east-1.amazonaws.com"},)"
+      R"({"digest":"sha256:l1","platform":"linux/amd64","s3_endpoint":null,"endpoint":null}])");
+}
+
+TEST(Report, AConfigsHostCountsAsWell) {
+  ScanResult result = CompleteScan();
+  result.blob_hosts.insert_or_assign("sha256:c1", Cdn());
+  EXPECT_EQ(MakeReport(Subject(), result)["tags"]["v2"]["endpoints"].dump(),
+            R"(["b.s3.us-east-1.amazonaws.com","cdn.example"])");
+}
+
+TEST(Report, OfAFailedScanHoldsNothingThatLooksLikeARegistryWithoutEndpoints) {
+  const Json report = MakeReport(Subject(), FailedScan(ErrorKind::kAuth));
+  EXPECT_EQ(
+      report.dump(),
+      R"({"error":"Authentication failed","message":"what happened","format_version":1,)"
+      R"("repository":"team/app","registry":"https://registry.example:5000",)"
+      R"("discovery_timestamp":"2025-06-06 20:09:12 UTC","started_at":"2025-06-06T20:08:20.000Z",)"
+      R"("finished_at":"2025-06-06T20:09:12.250Z","outcome":"failed",)"
+      R"("coverage":{"tags":0,"manifests":0,"blobs":0,"unresolved":0,"unpullable":0},)"
+      R"("errors":[{"scope":"target","reason":"auth","message":"what happened"}]})");
+}
+
+TEST(Report, NamesWhatFailed) {
+  const struct {
+    ErrorKind kind;
+    std::string_view title;
+  } kCases[] = {
+      {ErrorKind::kAuth, "Authentication failed"},
+      {ErrorKind::kCredentials, "Credentials could not be read"},
+      {ErrorKind::kRateLimited, "Rate limited"},
+      {ErrorKind::kTimeout, "Timed out"},
+      {ErrorKind::kDns, "Name resolution failed"},
+      {ErrorKind::kConnect, "Connection failed"},
+      {ErrorKind::kTls, "TLS failed"},
+      {ErrorKind::kHttp, "Scan failed"},
+      {ErrorKind::kProtocol, "Scan failed"},
+  };
+  for (const auto& c : kCases) {
+    EXPECT_EQ(MakeReport(Subject(), FailedScan(c.kind))["error"], c.title);
+  }
+  ScanResult nothing = FailedScan(ErrorKind::kAuth);
+  nothing.errors.clear();
+  nothing.reasons.clear();
+  EXPECT_EQ(MakeReport(Subject(), nothing)["error"], "Scan failed");
+  EXPECT_EQ(MakeReport(Subject(), nothing)["message"], "the scan resolved nothing");
+}
+
+TEST(Report, TagsAreNewestFirstWhateverTheirNames) {
+  ScanResult result = CompleteScan();
+  result.tags.clear();
+  for (const std::string name : {"v10", "v9", "latest", "a", "v1"}) {
+    result.tags.push_back({name, "sha256:bare"});
+  }
+  const Json report = MakeReport(Subject(), result);
+  EXPECT_EQ(report["tag_order"].dump(), R"(["v10","v9","latest","a","v1"])");
+  std::vector<std::string> keys;
+  for (const auto& [name, unused] : report["tags"].items()) keys.push_back(name);
+  EXPECT_EQ(keys, (std::vector<std::string>{"v10", "v9", "latest", "a", "v1"}));
+}
+
+TEST(Report, AHostIsS3ByWhatTheScanFoundNotByItsName) {
+  ScanResult result = CompleteScan();
+  result.endpoints.at({Serves::kBlobs, S3()}).info.provider = "";
+  result.endpoints.at({Serves::kBlobs, Cdn()}).info.provider = "s3";
+  const Json report = MakeReport(Subject(), result);
+  EXPECT_EQ(report["summary"]["s3_endpoints"].dump(), R"(["cdn.example"])");
+  EXPECT_TRUE(report["tags"]["v2"]["layers"][0]["s3_endpoint"].is_null());
+  EXPECT_EQ(report["tags"]["v1"]["layers"][0]["s3_endpoint"], "cdn.example");
+}
+
+TEST(Report, AnIndexThatRepeatsItselfIsListedOnce) {
+  ScanResult result = CompleteScan();
+  std::vector<ScannedPlatform>& children = result.manifests.at("sha256:index").manifests;
+  children.clear();
+  for (int i = 0; i < 1000; ++i) {
+    children.push_back({"linux/amd64", "sha256:amd64"});
+    children.push_back({"linux/amd64", "sha256:index"});
+  }
+  const Json report = MakeReport(Subject(), result);
+  EXPECT_EQ(report["tags"]["v2"]["platforms"].size(), 1U);
+  EXPECT_EQ(report["tags"]["v2"]["layers"].size(), 2U);
+  EXPECT_LT(report.dump().size(), 5000U);
+}
+
+TEST(Report, ShowsNoUserNameOfTheRegistry) {
+  const ReportSubject subject{*Url::Parse("https://u:SECRET@registry.example/v2/?t=SECRET"), "a"};
+  EXPECT_EQ(MakeReport(subject, CompleteScan())["registry"], "https://registry.example");
+  EXPECT_EQ(MakeSummary(subject, CompleteScan()).find("SECRET"), std::string::npos);
+}
+
+TEST(Summary, OfACompleteScan) {
+  EXPECT_EQ(MakeSummary(Subject(), CompleteScan()),
+            "registry.example:5000/team/app: complete in 52.2s\n"
+            "  2 tags, 4 manifests, 7 blobs\n"
+            "  api       registry.example:5000\n"
+            "  blobs     b.s3.us-east-1.amazonaws.com  5 blobs  s3  us-east-1\n"
+            "  blobs     cdn.example  2 blobs\n");
+}
+
+TEST(Summary, OfAPartialScan) {
+  EXPECT_EQ(MakeSummary(Subject(), PartialScan()),
+            "registry.example:5000/team/app: partial in 52.2s\n"
+            "  tag v1 took too long\n"
+            "  2 tags (1 unresolved), 4 manifests (1 unresolved), 7 blobs (1 unresolved)\n"
+            "  api       registry.example:5000\n"
+            "  blobs     b.s3.us-east-1.amazonaws.com  5 blobs  s3  us-east-1\n"
+            "  blobs     cdn.example  2 blobs\n");
+}
+
+TEST(Summary, OfAFailedScan) {
+  EXPECT_EQ(MakeSummary(Subject(), FailedScan(ErrorKind::kDns)),
+            "registry.example:5000/team/app: failed in 250ms\n"
+            "  what happened\n");
+}
+
+}  // namespace
+}  // namespace registry_backend
