@@ -1,0 +1,29 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "exporter/inventory/target_state.h"
+
+namespace registry_backend {
+
+// One target as it stood at one instant. Immutable.
+struct TargetSnapshot {
+  std::string name;
+  std::string team;
+  std::string registry;  // host[:port]: the label
+  std::string repository;
+  Duration interval{};
+  bool scanning = false;
+  std::optional<WallTime> next_scan;
+  TargetState state;
+};
+
+// All targets at one instant, in the order of the configuration. Immutable.
+struct Snapshot {
+  std::vector<std::shared_ptr<const TargetSnapshot>> targets;
+};
+
+}  // namespace registry_backend
