@@ -1,0 +1,231 @@
+#include "exporter/metrics/families.h"
+
+#include <string_view>
+#include <utility>
+
+namespace registry_backend {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::vector<ClientMetric::Label>;
+
+// One family being filled.
+class Family {
+ public:
+  Family(std::string_view name, std::string_view help, MetricType type = MetricType::Gauge)
+      : family_{"registry_backend_" + std::string(name), std::string(help), type, {}} {}
+
+  void Add(Labels labels, double value) {
+    ClientMetric metric;
+    metric.label = std::move(labels);
+    if (family_.type == MetricType::Counter) {
+      metric.counter.value = value;
+    } else {
+      metric.gauge.value = value;
+    }
+    family_.metric.push_back(std::move(metric));
+  }
+
+  // Moves the family to `families`, unless it has no series.
+  void MoveTo(std::vector<MetricFamily>& families) {
+    if (!family_.metric.empty()) families.push_back(std::move(family_));
+  }
+
+ private:
+  MetricFamily family_;
+};
+
+Labels TargetLabels(const TargetSnapshot& target) {
+  return {{"registry", target.registry}, {"repository", target.repository}};
+}
+
+Labels With(Labels labels, std::initializer_list<ClientMetric::Label> more) {
+  labels.insert(labels.end(), more.begin(), more.end());
+  return labels;
+}
+
+template <typename Key>
+double CountOf(const std::map<Key, std::uint64_t>& counts, Key key) {
+  const auto found = counts.find(key);
+  return found == counts.end() ? 0 : static_cast<double>(found->second);
+}
+
+class ScanFamilies {
+ public:
+  void Add(const TargetSnapshot& target) {
+    const Labels labels = TargetLabels(target);
+    const TargetState& state = target.state;
+    target_info_.Add(With(labels, {{"target", target.name}, {"team", target.team}}), 1);
+    interval_.Add(labels, Seconds(target.interval));
+    in_progress_.Add(labels, target.scanning ? 1 : 0);
+    if (target.next_scan) next_.Add(labels, UnixSeconds(*target.next_scan));
+    for (const ScanOutcome outcome : kAllScanOutcomes) {
+      scans_.Add(With(labels, {{"outcome", std::string(OutcomeName(outcome))}}),
+                 CountOf(state.scans, outcome));
+    }
+    for (const ErrorKind kind : kReportedErrorKinds) {
+      failures_.Add(With(labels, {{"reason", std::string(ReasonName(kind))}}),
+                    CountOf(state.failures, kind));
+    }
+    consecutive_failures_.Add(labels, static_cast<double>(state.consecutive_failures));
+    if (state.last_success) last_success_.Add(labels, UnixSeconds(*state.last_success));
+    if (state.newest) AddNewest(labels, *state.newest);
+    if (state.newest_usable) AddUsable(labels, *state.newest_usable);
+  }
+
+  void MoveTo(std::vector<MetricFamily>& families) {
+    for (Family* family : {&target_info_,
+                           &outcome_,
+                           &success_,
+                           &error_,
+                           &consecutive_failures_,
+                           &coverage_,
+                           &duration_,
+                           &timestamp_,
+                           &last_success_,
+                           &next_,
+                           &interval_,
+                           &in_progress_,
+                           &scans_,
+                           &failures_,
+                           &tags_,
+                           &manifests_,
+                           &blobs_,
+                           &unresolved_tags_,
+                           &unresolved_manifests_,
+                           &unresolved_blobs_}) {
+      family->MoveTo(families);
+    }
+  }
+
+ private:
+  void AddNewest(const Labels& labels, const ScanSummary& scan) {
+    for (const ScanOutcome outcome : kAllScanOutcomes) {
+      outcome_.Add(With(labels, {{"outcome", std::string(OutcomeName(outcome))}}),
+                   scan.outcome == outcome ? 1 : 0);
+    }
+    for (const ErrorKind kind : kReportedErrorKinds) {
+      error_.Add(With(labels, {{"reason", std::string(ReasonName(kind))}}),
+                 scan.reasons.contains(kind) ? 1 : 0);
+    }
+    success_.Add(labels, scan.outcome == ScanOutcome::kComplete ? 1 : 0);
+    duration_.Add(labels, Seconds(scan.took));
+    timestamp_.Add(labels, UnixSeconds(scan.finished));
+  }
+
+  void AddUsable(const Labels& labels, const ScanSummary& scan) {
+    coverage_.Add(labels, scan.coverage);
+    tags_.Add(labels, static_cast<double>(scan.asked.tags));
+    manifests_.Add(labels, static_cast<double>(scan.asked.manifests));
+    blobs_.Add(labels, static_cast<double>(scan.asked.blobs));
+    unresolved_tags_.Add(labels, static_cast<double>(scan.unresolved.tags));
+    unresolved_manifests_.Add(labels, static_cast<double>(scan.unresolved.manifests));
+    unresolved_blobs_.Add(labels, static_cast<double>(scan.unresolved.blobs));
+  }
+
+  Family target_info_{"target_info",
+                      "A configured target, by its name and the team it belongs to."};
+  Family outcome_{"scan_outcome", "Whether the newest finished scan had this outcome."};
+  Family success_{"scan_success", "Whether the newest finished scan was complete."};
+  Family error_{"scan_error", "Whether the newest finished scan met an error of this kind."};
+  Family consecutive_failures_{"scan_consecutive_failures",
+                               "Finished scans since the newest complete one."};
+  Family coverage_{"scan_coverage_ratio",
+                   "Share of tags, manifests and blobs that got an answer in the newest scan that "
+                   "did not fail."};
+  Family duration_{"scan_duration_seconds", "How long the newest finished scan took."};
+  Family timestamp_{"scan_timestamp_seconds", "When the newest finished scan ended."};
+  Family last_success_{"scan_last_success_timestamp_seconds",
+                       "When the newest complete scan ended."};
+  Family next_{"scan_next_timestamp_seconds", "When the next scan is due."};
+  Family interval_{"scan_interval_seconds", "Longest time meant to lie between two scans."};
+  Family in_progress_{"scan_in_progress", "Whether the target is being scanned."};
+  Family scans_{"scans_total", "Finished scans, by outcome.", MetricType::Counter};
+  Family failures_{"scan_failures_total", "Scans that were not complete, by their main reason.",
+                   MetricType::Counter};
+  Family tags_{"scan_tags", "Tags asked for by the newest scan that did not fail."};
+  Family manifests_{"scan_manifests",
+                    "Unique manifests asked for by the newest scan that did not fail."};
+  Family blobs_{"scan_blobs", "Unique blobs asked for by the newest scan that did not fail."};
+  Family unresolved_tags_{"scan_unresolved_tags",
+                          "Tags that got no answer in the newest scan that did not fail."};
+  Family unresolved_manifests_{
+      "scan_unresolved_manifests",
+      "Manifests that got no answer in the newest scan that did not fail."};
+  Family unresolved_blobs_{"scan_unresolved_blobs",
+                           "Blobs that got no answer in the newest scan that did not fail."};
+};
+
+class EndpointFamilies {
+ public:
+  void Add(const TargetSnapshot& target) {
+    const Labels labels = TargetLabels(target);
+    std::map<Serves, std::uint64_t> present;
+    for (const auto& [key, record] : target.state.endpoints) {
+      AddEndpoint(With(labels, {{"serves", std::string(ServesName(key.serves))},
+                                {"backend_host", key.backend_host.text()}}),
+                  record);
+      if (record.present) ++present[key.serves];
+    }
+    for (const Serves serves : kAllServes) {
+      endpoints_.Add(With(labels, {{"serves", std::string(ServesName(serves))}}),
+                     CountOf(present, serves));
+    }
+  }
+
+  void MoveTo(std::vector<MetricFamily>& families) {
+    for (Family* family : {&endpoints_, &present_, &info_, &blobs_, &first_seen_, &last_seen_}) {
+      family->MoveTo(families);
+    }
+  }
+
+ private:
+  void AddEndpoint(const Labels& labels, const EndpointRecord& record) {
+    present_.Add(labels, record.present ? 1 : 0);
+    info_.Add(With(labels, {{"provider", record.info.provider},
+                            {"bucket", record.info.bucket},
+                            {"storage_region", record.info.storage_region},
+                            {"delivery", record.info.delivery}}),
+              1);
+    if (record.blobs) blobs_.Add(labels, static_cast<double>(*record.blobs));
+    first_seen_.Add(labels, UnixSeconds(record.first_seen));
+    last_seen_.Add(labels, UnixSeconds(record.last_seen));
+  }
+
+  Family endpoints_{"endpoints", "Endpoints present, by what they serve."};
+  Family present_{"endpoint_present", "Whether a pull needs this host, by the newest scans."};
+  Family info_{"endpoint_info",
+               "What is known of the endpoint's storage; empty is unknown or not uniform."};
+  Family blobs_{"endpoint_blobs", "Blobs the endpoint served in the newest complete scan."};
+  Family first_seen_{"endpoint_first_seen_timestamp_seconds",
+                     "When a scan first found the endpoint."};
+  Family last_seen_{"endpoint_last_seen_timestamp_seconds", "When a scan last found the endpoint."};
+};
+
+}  // namespace
+
+std::vector<MetricFamily> TargetFamilies(const Snapshot& snapshot) {
+  ScanFamilies scans;
+  EndpointFamilies endpoints;
+  for (const auto& target : snapshot.targets) {
+    scans.Add(*target);
+    endpoints.Add(*target);
+  }
+  std::vector<MetricFamily> families;
+  scans.MoveTo(families);
+  endpoints.MoveTo(families);
+  return families;
+}
+
+MetricFamily BuildInfoFamily(const BuildInfo& build) {
+  std::vector<MetricFamily> families;
+  Family family("exporter_build_info", "The exporter's version, revision and compiler.");
+  family.Add(
+      {{"version", build.version}, {"revision", build.revision}, {"compiler", build.compiler}}, 1);
+  family.MoveTo(families);
+  return families.front();
+}
+
+}  // namespace registry_backend

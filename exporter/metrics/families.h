@@ -1,0 +1,25 @@
+#pragma once
+
+#include <prometheus/metric_family.h>
+
+#include <string>
+#include <vector>
+
+#include "exporter/monitor/snapshot.h"
+
+namespace registry_backend {
+
+// What --version says.
+struct BuildInfo {
+  std::string version;
+  std::string revision;
+  std::string compiler;
+};
+
+// The families that describe the targets, all from one snapshot: what is gone from it is gone from
+// them. A result or a timestamp has no series before its event. Pure.
+std::vector<prometheus::MetricFamily> TargetFamilies(const Snapshot& snapshot);
+
+prometheus::MetricFamily BuildInfoFamily(const BuildInfo& build);
+
+}  // namespace registry_backend
