@@ -1,0 +1,27 @@
+#include "exporter/server/router.h"
+
+#include <utility>
+
+namespace registry_backend::server {
+
+void Router::Add(const std::string& method, const std::string& path, Route route) {
+  routes_[path][method] = std::move(route);
+}
+
+Response Router::Handle(const Request& request) const {
+  const auto path = routes_.find(request.path);
+  if (path == routes_.end()) return Response::Text(404, "404 page not found");
+  const auto& methods = path->second;
+  const auto route = methods.find(request.method == "HEAD" ? "GET" : request.method);
+  if (route != methods.end()) return route->second(request);
+  std::string allowed;
+  for (const auto& [method, unused] : methods) {
+    if (!allowed.empty()) allowed += ", ";
+    allowed += method == "GET" ? "GET, HEAD" : method;
+  }
+  Response response = Response::Text(405, "405 method not allowed");
+  response.fields.emplace_back("Allow", allowed);
+  return response;
+}
+
+}  // namespace registry_backend::server

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "exporter/server/message.h"
+
+namespace registry_backend::server {
+
+// A route answers a request. It is called from several threads at once.
+using Route = std::function<Response(const Request&)>;
+
+// Finds the route for a request by its exact path. Filled before it serves, read-only then.
+class Router {
+ public:
+  // A GET route answers HEAD as well.
+  void Add(const std::string& method, const std::string& path, Route route);
+
+  // 404 for an unknown path, 405 with Allow for a known one asked for in another way.
+  [[nodiscard]] Response Handle(const Request& request) const;
+
+ private:
+  std::map<std::string, std::map<std::string, Route>> routes_;  // path → method → route
+};
+
+}  // namespace registry_backend::server

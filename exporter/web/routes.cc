@@ -1,0 +1,100 @@
+#include "exporter/web/routes.h"
+
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "exporter/metrics/exposition.h"
+#include "exporter/metrics/process.h"
+#include "exporter/web/status_page.h"
+
+namespace registry_backend {
+namespace {
+
+server::Response Json(int status, const nlohmann::ordered_json& body) {
+  server::Response response;
+  response.status = status;
+  response.content_type = "application/json";
+  response.body = std::make_shared<const std::string>(body.dump() + "\n");
+  return response;
+}
+
+server::Response JsonError(int status, std::string_view message) {
+  return Json(status, {{"status", "error"}, {"error", message}});
+}
+
+server::Response Metrics(const server::Request& request, const BuildInfo& build,
+                         const Monitor& monitor, const HttpMetrics& http) {
+  std::vector<prometheus::MetricFamily> families = TargetFamilies(*monitor.Current());
+  families.push_back(BuildInfoFamily(build));
+  for (auto&& more : {http.Collect(), ProcessFamilies()}) {
+    families.insert(families.end(), more.begin(), more.end());
+  }
+  const ExpositionFormat format = NegotiateFormat(request.Field("accept"));
+  server::Response response;
+  response.content_type = ContentType(format);
+  response.body = std::make_shared<const std::string>(WriteExposition(families, format));
+  return response;
+}
+
+// Whether a browser sent the request for another site's page: such a page must not be able to make
+// its reader's exporter act.
+bool IsForeign(const server::Request& request) {
+  const std::string_view site = request.Field("sec-fetch-site");
+  if (!site.empty() && site != "same-origin" && site != "none") return true;
+  const std::string_view origin = request.Field("origin");
+  if (origin.empty()) return false;
+  const std::size_t scheme = origin.find("://");
+  return scheme == std::string_view::npos || origin.substr(scheme + 3) != request.Field("host");
+}
+
+// Wraps a route that makes the exporter act.
+server::Route Lifecycle(const WebOptions& options, server::Route route) {
+  return [enabled = options.enable_lifecycle,
+          route = std::move(route)](const server::Request& request) {
+    if (!enabled) {
+      return JsonError(403, "lifecycle calls are off; start with --web.enable-lifecycle");
+    }
+    if (IsForeign(request)) return JsonError(403, "a request from another site is refused");
+    return route(request);
+  };
+}
+
+server::Response Scan(const server::Request& request, Monitor& monitor) {
+  const std::string_view target = request.Parameter("target");
+  switch (monitor.RequestScan(target)) {
+    case Monitor::ScanRequest::kAccepted:
+      return Json(202, {{"status", "success"}, {"data", "scan started"}});
+    case Monitor::ScanRequest::kAlreadyScanning:
+      return JsonError(409, "a scan is under way");
+    case Monitor::ScanRequest::kUnknownTarget:
+      return JsonError(404, "there is no target '" + std::string(target.substr(0, 200)) + "'");
+  }
+  return JsonError(500, "internal error");
+}
+
+}  // namespace
+
+server::Router MakeRouter(const WebOptions& options, const BuildInfo& build, Monitor& monitor,
+                          const HttpMetrics& http) {
+  server::Router router;
+  router.Add("GET", options.telemetry_path,
+             [build, &monitor, &http](const server::Request& request) {
+               return Metrics(request, build, monitor, http);
+             });
+  router.Add("GET", "/-/healthy",
+             [](const server::Request&) { return server::Response::Text(200, "Healthy"); });
+  router.Add("GET", "/-/ready",
+             [](const server::Request&) { return server::Response::Text(200, "Ready"); });
+  router.Add("POST", "/-/scan", Lifecycle(options, [&monitor](const server::Request& request) {
+               return Scan(request, monitor);
+             }));
+  if (options.telemetry_path != "/") {
+    router.Add("GET", "/", [options, build, &monitor](const server::Request&) {
+      return StatusPage(*monitor.Current(), build, options);
+    });
+  }
+  return router;
+}
+
+}  // namespace registry_backend
