@@ -1,0 +1,142 @@
+#include "exporter/commands/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "exporter/commands/build.h"
+#include "exporter/commands/exit_code.h"
+#include "exporter/commands/scan.h"
+#include "exporter/commands/serve.h"
+
+namespace registry_backend {
+namespace {
+
+const std::map<std::string, LogLevel> kLogLevels = {{"debug", LogLevel::kDebug},
+                                                    {"info", LogLevel::kInfo},
+                                                    {"warn", LogLevel::kWarn},
+                                                    {"error", LogLevel::kError}};
+const std::map<std::string, LogFormat> kLogFormats = {{"logfmt", LogFormat::kLogfmt},
+                                                      {"json", LogFormat::kJson}};
+const std::map<std::string, ReportOutput> kReportOutputs = {{"json", ReportOutput::kJson},
+                                                            {"summary", ReportOutput::kSummary}};
+
+std::string VersionText() {
+  const BuildInfo build = ThisBuild();
+  return "registry_backend_exporter, version " + build.version + " (revision " + build.revision +
+         ", " + build.compiler + ")";
+}
+
+template <typename Value>
+CLI::Option* AddChoice(CLI::App& app, const std::string& flag, Value& value,
+                       const std::map<std::string, Value>& choices, const std::string& help) {
+  std::string names;
+  for (const auto& [name, unused] : choices) names += (names.empty() ? "" : "|") + name;
+  return app.add_option(flag, value, help)
+      ->transform(CLI::Transformer(choices))
+      ->option_text(names);
+}
+
+CLI::App* AddServe(CLI::App& app, ServeCommand& command) {
+  CLI::App* serve = app.add_subcommand("serve", "Run the exporter (the default)");
+  serve
+      ->add_option("--config.file", command.config_file,
+                   "Configuration (YAML); without it HashiCorp's Terraform Enterprise is the "
+                   "target, with REGISTRY_USERNAME and REGISTRY_PASSWORD")
+      ->option_text("FILE");
+  serve->add_flag("--config.check", command.check_only, "Only check the configuration");
+  serve
+      ->add_option("--web.listen-address", command.listen_addresses,
+                   "Where to listen; may be repeated (default :9877)")
+      ->option_text("ADDRESS");
+  serve
+      ->add_option("--web.telemetry-path", command.web.telemetry_path,
+                   "Path of the metrics (default /metrics)")
+      ->option_text("PATH")
+      ->check([](const std::string& path) {
+        return path.starts_with("/") ? std::string() : "'" + path + "' does not begin with /";
+      });
+  serve->add_flag("--web.enable-lifecycle", command.web.enable_lifecycle, "Allow POST /-/scan");
+  AddChoice(*serve, "--log.level", command.log_level, kLogLevels,
+            "Least level logged (default info)");
+  AddChoice(*serve, "--log.format", command.log_format, kLogFormats,
+            "Form of log lines (default logfmt)");
+  return serve;
+}
+
+CLI::App* AddScan(CLI::App& app, ScanCommand& command) {
+  CLI::App* scan = app.add_subcommand("scan", "Scan once and print the report");
+  CLI::Option* file =
+      scan->add_option("--config.file", command.config_file, "Scan the targets of this file")
+          ->option_text("FILE");
+  scan->add_option("--target", command.target, "Only this target of the file")
+      ->option_text("NAME")
+      ->needs(file);
+  for (const auto& [flag, value, help] :
+       std::vector<std::tuple<std::string, std::string*, std::string>>{
+           {"--registry", &command.registry,
+            "Registry, https:// unless written out (default images.releases.hashicorp.com)"},
+           {"--repository,--repo", &command.repository,
+            "Repository (default hashicorp/terraform-enterprise)"},
+           {"--username", &command.username, "User (or REGISTRY_USERNAME)"},
+           {"--password", &command.password,
+            "Password; others may see it in the process list (or REGISTRY_PASSWORD)"},
+           {"--password-file", &command.password_file,
+            "File with the password; - is standard input"},
+           {"--ca-file", &command.ca_file, "Trust these certificates (PEM), not the system's"},
+       }) {
+    scan->add_option(flag, *value, help)->option_text("TEXT")->excludes(file);
+  }
+  scan->get_option("--password")->excludes(scan->get_option("--password-file"));
+  scan->add_option("--num-tags", command.num_tags,
+                   "Scan only the newest N tags; 0 is all (default)")
+      ->option_text("N");
+  AddChoice(*scan, "--output", command.output, kReportOutputs, "Form of the report (default json)");
+  return scan;
+}
+
+// `serve` may be left out: it is put in front of flags that are not the program's own.
+std::vector<std::string> WithDefaultCommand(int argc, const char* const* argv) {
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  const bool has_command = !arguments.empty() && !arguments.front().starts_with("-");
+  const bool asks_about_program =
+      !arguments.empty() && (arguments.front() == "--help" || arguments.front() == "-h" ||
+                             arguments.front() == "--version");
+  if (!has_command && !asks_about_program) arguments.insert(arguments.begin(), "serve");
+  return arguments;
+}
+
+}  // namespace
+
+int RunCommandLine(int argc, const char* const* argv) {
+  ServeCommand serve_command;
+  ScanCommand scan_command;
+  CLI::App app("Prometheus exporter for the storage hosts behind a container registry",
+               "registry_backend_exporter");
+  app.set_version_flag("--version", VersionText());
+  app.require_subcommand(1);
+  const CLI::App* serve = AddServe(app, serve_command);
+  const CLI::App* scan = AddScan(app, scan_command);
+  std::vector<std::string> arguments = WithDefaultCommand(argc, argv);
+  const auto is_named = [&arguments](const CLI::App* command) {
+    return command->get_name() == arguments.front();
+  };
+  if (!arguments.front().starts_with("-") && app.get_subcommands(is_named).empty()) {
+    std::cerr << "registry_backend_exporter: there is no command '" << arguments.front()
+              << "'; --help lists those there are\n";
+    return kExitUsage;
+  }
+  std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
+  try {
+    app.parse(arguments);
+  } catch (const CLI::ParseError& fault) {
+    return app.exit(fault, std::cout, std::cerr) == 0 ? kExitComplete : kExitUsage;
+  }
+  if (*serve) return RunServe(serve_command);
+  if (*scan) return RunScan(scan_command);
+  return kExitUsage;
+}
+
+}  // namespace registry_backend

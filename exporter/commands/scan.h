@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace registry_backend {
+
+enum class ReportOutput { kJson, kSummary };
+
+// The flags of `scan`; empty: not given.
+struct ScanCommand {
+  std::string config_file;
+  std::string target;  // of the file; empty: all
+  std::string registry;
+  std::string repository;
+  std::string username;
+  std::string password;
+  std::string password_file;
+  std::string ca_file;
+  std::size_t num_tags = 0;  // 0: all
+  ReportOutput output = ReportOutput::kJson;
+};
+
+// Scans once and prints the report to standard output, what went wrong to standard error. Returns
+// an ExitCode.
+int RunScan(const ScanCommand& command);
+
+}  // namespace registry_backend

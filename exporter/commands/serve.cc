@@ -1,0 +1,115 @@
+#include "exporter/commands/serve.h"
+
+#include <pthread.h>
+
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "exporter/commands/build.h"
+#include "exporter/commands/environment.h"
+#include "exporter/commands/exit_code.h"
+#include "exporter/config/config.h"
+#include "exporter/http/curl_transport.h"
+#include "exporter/http/network_loop.h"
+#include "exporter/metrics/http_metrics.h"
+#include "exporter/monitor/monitor.h"
+#include "exporter/server/server.h"
+#include "exporter/web/routes.h"
+
+namespace registry_backend {
+namespace {
+
+Result<std::vector<TargetOptions>> LoadTargets(const ServeCommand& command) {
+  if (!command.config_file.empty()) {
+    Result<Config> config = LoadConfig(command.config_file);
+    if (!config) return config.error();
+    return std::move(config->targets);
+  }
+  TargetOptions target = DefaultTarget(CredentialsFromEnvironment());
+  target.registry.connection =
+      std::make_shared<const ConnectionOptions>(ConnectionFromEnvironment());
+  return std::vector<TargetOptions>{std::move(target)};
+}
+
+Result<server::ServerOptions> ReadAddresses(const std::vector<std::string>& texts) {
+  server::ServerOptions options;
+  for (const std::string& text : texts) {
+    Result<server::ListenAddress> address = server::ParseListenAddress(text);
+    if (!address) return address.error();
+    options.addresses.push_back(*std::move(address));
+  }
+  return options;
+}
+
+// Blocks the signals that end the program, for this thread and all it starts, so that Wait gets
+// them.
+class EndSignals {
+ public:
+  EndSignals() {
+    sigemptyset(&set_);
+    sigaddset(&set_, SIGTERM);
+    sigaddset(&set_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+
+  [[nodiscard]] int Wait() const {
+    int signal = 0;
+    sigwait(&set_, &signal);
+    return signal;
+  }
+
+ private:
+  sigset_t set_;
+};
+
+}  // namespace
+
+int RunServe(const ServeCommand& command) {
+  const Logger logger(command.log_level, command.log_format);
+  Result<std::vector<TargetOptions>> targets = LoadTargets(command);
+  Result<server::ServerOptions> addresses = ReadAddresses(command.listen_addresses);
+  for (const Error* error :
+       {targets ? nullptr : &targets.error(), addresses ? nullptr : &addresses.error()}) {
+    if (error == nullptr) continue;
+    logger.Error("Not usable as configured", {{"err", error->message}});
+    return kExitUsage;
+  }
+  if (command.check_only) {
+    std::printf(
+        "%s is valid: %zu targets\n",
+        command.config_file.empty() ? "the default configuration" : command.config_file.c_str(),
+        targets->size());
+    return kExitComplete;
+  }
+
+  const EndSignals signals;
+  const BuildInfo build = ThisBuild();
+  HttpMetrics http_metrics;
+  CurlTransport transport({"registry_backend_exporter/" + build.version}, &http_metrics);
+  NetworkLoop loop(transport);
+  Pacer pacer;
+  Monitor monitor({loop, transport, pacer, &http_metrics}, *std::move(targets), logger);
+  server::Server server(*std::move(addresses),
+                        MakeRouter(command.web, build, monitor, http_metrics), logger);
+  if (const Status started = server.Start(); !started) {
+    logger.Error("Cannot serve", {{"err", started.error().message}});
+    return kExitFailed;
+  }
+  for (const server::ListenAddress& address : server.addresses()) {
+    logger.Info("Listening", {{"address", address.text()}, {"version", build.version}});
+  }
+  monitor.Start();
+  std::thread network([&loop] { loop.Run(); });
+  const int signal = signals.Wait();
+  logger.Info("Stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+  loop.Stop();
+  network.join();
+  server.Stop();
+  return kExitComplete;
+}
+
+}  // namespace registry_backend

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "exporter/common/log.h"
+#include "exporter/web/options.h"
+
+namespace registry_backend {
+
+// The flags of `serve`.
+struct ServeCommand {
+  std::string config_file;  // empty: the default target
+  bool check_only = false;  // --config.check
+  std::vector<std::string> listen_addresses = {":9877"};
+  WebOptions web;
+  LogLevel log_level = LogLevel::kInfo;
+  LogFormat log_format = LogFormat::kLogfmt;
+};
+
+// Runs the exporter until SIGTERM or SIGINT. Returns an ExitCode.
+int RunServe(const ServeCommand& command);
+
+}  // namespace registry_backend

@@ -1,0 +1,32 @@
+#include "exporter/config/target_values.h"
+
+#include <string>
+
+#include "exporter/registry/reference.h"
+
+namespace registry_backend {
+
+Result<Url> ParseRegistry(std::string_view text) {
+  const bool has_scheme = text.find("://") != std::string_view::npos;
+  Result<Url> url = Url::Parse(has_scheme ? std::string(text) : "https://" + std::string(text));
+  if (!url) return url;
+  const auto invalid = [&url](std::string_view why) {
+    return Error{ErrorKind::kInternal, "registry '" + url->shown() + "' " + std::string(why) +
+                                           " (expected one like https://registry.example.com)"};
+  };
+  if (url->has_userinfo()) return invalid("holds a user name; set basic_auth or --username");
+  if (url->path() != "/" || !url->query().empty()) return invalid("has a path or a query");
+  return url;
+}
+
+Result<std::string> ParseRepository(std::string_view text) {
+  if (IsRepository(text)) return std::string(text);
+  // What is shown begins after an `@`: a whole URL, given by mistake, may hold a password before
+  // it.
+  const std::string_view shown = text.substr(text.rfind('@') + 1);
+  return Error{ErrorKind::kInternal,
+               "'" + std::string(shown.substr(0, 255)) +
+                   "' is not a repository (expected a path in lower case like team/app)"};
+}
+
+}  // namespace registry_backend

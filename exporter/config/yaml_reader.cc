@@ -1,0 +1,165 @@
+#include "exporter/config/yaml_reader.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <utility>
+
+#include "exporter/config/duration.h"
+
+namespace registry_backend {
+namespace {
+
+[[noreturn]] void Throw(const YamlPlace& place, const YAML::Mark& mark, std::string_view what) {
+  throw ConfigFault{FaultAt(place, mark, what)};
+}
+
+// Whether `text` is UTF-8 (RFC 3629 §4); labels and JSON must be, and yaml-cpp lets all bytes pass.
+bool IsUtf8(std::string_view text) {
+  const auto is_tail = [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) == 0x80; };
+  while (!text.empty()) {
+    const auto first = static_cast<unsigned char>(text[0]);
+    const std::size_t length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    if ((first >= 0x80 && first < 0xc2) || first > 0xf4 || text.size() < length) return false;
+    if (!std::ranges::all_of(text.substr(1, length - 1), is_tail)) return false;
+    const auto second = static_cast<unsigned char>(length > 1 ? text[1] : 0);
+    const bool overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
+    const bool surrogate = first == 0xed && second > 0x9f;
+    if (overlong || surrogate || (first == 0xf4 && second > 0x8f)) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+}  // namespace
+
+Error FaultAt(const YamlPlace& place, const YAML::Mark& mark, std::string_view what) {
+  std::string message = place.file;
+  if (!mark.is_null()) {
+    message += ":" + std::to_string(mark.line + 1) + ":" + std::to_string(mark.column + 1);
+  }
+  message += ": ";
+  if (!place.key.empty()) message += place.key + ": ";
+  message += what;
+  return {ErrorKind::kInternal, message};
+}
+
+YamlMapping::YamlMapping(const YAML::Node& node, YamlPlace place)
+    : node_(node), place_(std::move(place)) {
+  if (!node_.IsDefined() || node_.IsNull()) return;
+  if (!node_.IsMap()) Throw(place_, node_.Mark(), "expected a mapping of keys to values");
+  std::set<std::string> seen;
+  for (const auto& entry : node_) {
+    if (!entry.first.IsScalar()) {
+      Throw(place_, entry.first.Mark(), "expected a key that is plain text");
+    }
+    if (!seen.insert(entry.first.Scalar()).second) {
+      Throw(PlaceOf(entry.first.Scalar()), entry.first.Mark(), "the key is there twice");
+    }
+  }
+}
+
+bool YamlMapping::Has(const std::string& key) const {
+  return node_.IsMap() && node_[key].IsDefined() && !node_[key].IsNull();
+}
+
+YamlPlace YamlMapping::PlaceOf(const std::string& key) const {
+  return {place_.file, place_.key.empty() ? key : place_.key + "." + key};
+}
+
+void YamlMapping::Fail(const std::string& key, std::string_view what) const {
+  Throw(PlaceOf(key), Has(key) ? node_[key].Mark() : node_.Mark(), what);
+}
+
+const std::string* YamlMapping::Scalar(const std::string& key) {
+  known_.insert(key);
+  if (!Has(key)) return nullptr;
+  if (!node_[key].IsScalar()) Fail(key, "expected a single value");
+  scalar_ = node_[key].Scalar();
+  if (!IsUtf8(scalar_)) Fail(key, "is not UTF-8");
+  return &scalar_;
+}
+
+void YamlMapping::Get(const std::string& key, std::string& value) {
+  if (const std::string* text = Scalar(key)) value = *text;
+}
+
+void YamlMapping::Get(const std::string& key, Duration& value) {
+  const std::string* text = Scalar(key);
+  if (text == nullptr) return;
+  const Result<Duration> duration = ParseDuration(*text);
+  if (!duration) Fail(key, duration.error().message);
+  if (*duration <= Duration::zero()) Fail(key, "expected a duration above 0");
+  value = *duration;
+}
+
+void YamlMapping::Get(const std::string& key, std::size_t& value, std::size_t least) {
+  const std::string* text = Scalar(key);
+  if (text == nullptr) return;
+  std::size_t number = 0;
+  const auto [end, fault] = std::from_chars(text->data(), text->data() + text->size(), number);
+  if (fault != std::errc() || end != text->data() + text->size() || number < least) {
+    Fail(key,
+         "expected a whole number of at least " + std::to_string(least) + ", not '" + *text + "'");
+  }
+  value = number;
+}
+
+void YamlMapping::GetRate(const std::string& key, double& value) {
+  const std::string* text = Scalar(key);
+  if (text == nullptr) return;
+  double number = 0;
+  const auto [end, fault] = std::from_chars(text->data(), text->data() + text->size(), number);
+  if (fault != std::errc() || end != text->data() + text->size() || !std::isfinite(number) ||
+      number < 0) {
+    Fail(key, "expected a number of at least 0, not '" + *text + "'");
+  }
+  value = number;
+}
+
+void YamlMapping::GetPath(const std::string& key, std::string& value) {
+  Get(key, value);
+  if (value.empty() || value.front() == '/' || !Has(key)) return;
+  value = (std::filesystem::path(place_.file).parent_path() / value).string();
+}
+
+void YamlMapping::GetMapping(const std::string& key,
+                             const std::function<void(YamlMapping&)>& read) {
+  known_.insert(key);
+  if (!Has(key)) return;
+  YamlMapping mapping(node_[key], PlaceOf(key));
+  read(mapping);
+  mapping.Finish();
+}
+
+void YamlMapping::GetSequence(const std::string& key,
+                              const std::function<void(YamlMapping&)>& read) {
+  known_.insert(key);
+  if (!Has(key)) return;
+  const YAML::Node sequence = node_[key];
+  if (!sequence.IsSequence()) Fail(key, "expected a list");
+  for (std::size_t i = 0; i < sequence.size(); ++i) {
+    YamlMapping mapping(sequence[i], PlaceOf(key + "[" + std::to_string(i) + "]"));
+    read(mapping);
+    mapping.Finish();
+  }
+}
+
+void YamlMapping::Finish() const {
+  if (!node_.IsMap()) return;
+  for (const auto& entry : node_) {
+    const std::string& key = entry.first.Scalar();
+    if (known_.contains(key)) continue;
+    if (entry.second.IsNull() && known_.contains("password")) {
+      // `{password: one,two}`: what is taken for a key is half of a secret.
+      Throw(place_, entry.first.Mark(),
+            "unknown key without a value (a password with a comma needs quotes)");
+    }
+    std::string expected;
+    for (const std::string& known : known_) expected += (expected.empty() ? "" : ", ") + known;
+    Throw(PlaceOf(key), entry.first.Mark(), "unknown key (expected one of " + expected + ")");
+  }
+}
+
+}  // namespace registry_backend
