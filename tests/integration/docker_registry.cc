@@ -1,0 +1,77 @@
+#include "tests/integration/docker_registry.h"
+
+#include <stdexcept>
+#include <utility>
+
+#include "tests/integration/server_process.h"
+#include "tests/support/free_port.h"
+
+namespace registry_backend::testing {
+namespace {
+
+void WriteHtpasswd(const std::filesystem::path& path, const std::string& username,
+                   const std::string& password) {
+  const RunResult result = RunToEnd({"htpasswd", "-Bbn", username, password});
+  if (result.exit_code != 0) throw std::runtime_error("htpasswd: " + result.err);
+  WriteFile(path, result.out);
+}
+
+}  // namespace
+
+DockerRegistry::DockerRegistry(DockerRegistryOptions options) : options_(std::move(options)) {
+  if (!options_.username.empty()) {
+    WriteHtpasswd(directory_ / "htpasswd", options_.username, options_.password);
+  }
+  process_ = WithFreePort([this](std::uint16_t port) {
+    port_ = port;
+    return Start(port);
+  });
+}
+
+void DockerRegistry::Restart(std::string redirect_baseurl) {
+  Stop();
+  options_.redirect_baseurl = std::move(redirect_baseurl);
+  process_ = Start(port_);
+  if (!process_) throw std::runtime_error(host() + " was taken while the registry restarted");
+}
+
+std::string DockerRegistry::url() const {
+  return (options_.tls.certificate.empty() ? "http://" : "https://") + host();
+}
+
+HttpOptions DockerRegistry::http_options() const {
+  return {.username = options_.username,
+          .password = options_.password,
+          .ca_file = options_.tls.certificate};
+}
+
+std::unique_ptr<Subprocess> DockerRegistry::Start(std::uint16_t port) {
+  const auto config = directory_ / "config.yml";
+  WriteFile(config, Configuration(port));
+  return StartServer({"docker-registry", "serve", config.string()}, [this](Subprocess& process) {
+    // Its own word that it listens: another process on that port would answer /v2/ as well.
+    return process.Stderr().find("listening on 127.0.0.1:") != std::string::npos &&
+           HttpGet(url() + "/v2/", http_options()).status == 200;
+  });
+}
+
+std::string DockerRegistry::Configuration(std::uint16_t port) const {
+  const std::string directory = directory_.path().string();
+  std::string yaml = "version: 0.1\nlog: {level: info}\n";
+  yaml += "storage: {filesystem: {rootdirectory: \"" + directory + "/storage\"}}\n";
+  if (!options_.redirect_baseurl.empty()) {
+    yaml += "middleware: {storage: [{name: redirect, options: {baseurl: \"" +
+            options_.redirect_baseurl + "\"}}]}\n";
+  }
+  if (!options_.username.empty()) {
+    yaml += "auth: {htpasswd: {realm: test, path: \"" + directory + "/htpasswd\"}}\n";
+  }
+  yaml += "http:\n  addr: 127.0.0.1:" + std::to_string(port) + "\n  secret: test\n";
+  if (!options_.tls.certificate.empty()) {
+    yaml += "  tls: {certificate: \"" + options_.tls.certificate.string() + "\", key: \"" +
+            options_.tls.key.string() + "\"}\n";
+  }
+  return yaml;
+}
+
+}  // namespace registry_backend::testing

@@ -1,0 +1,61 @@
+#include "tests/integration/exporter_process.h"
+
+#include <csignal>
+#include <stdexcept>
+
+#include "tests/integration/server_process.h"
+#include "tests/support/eventually.h"
+#include "tests/support/free_port.h"
+#include "tests/support/http_get.h"
+
+namespace registry_backend::testing {
+
+RunResult RunExporter(const std::string& binary, const std::vector<std::string>& arguments) {
+  std::vector<std::string> argv = {binary};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return RunToEnd(argv, HermeticOptions(), std::chrono::seconds(60));
+}
+
+ExporterProcess::ExporterProcess(const std::string& binary, const std::filesystem::path& config,
+                                 const std::vector<std::string>& arguments) {
+  process_ = WithFreePort([&](std::uint16_t port) {
+    port_ = port;
+    std::vector<std::string> argv = {
+        binary, "serve", "--config.file", config.string(), "--web.listen-address", host()};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    return StartServer(argv,
+                       [this](Subprocess&) { return HttpGet(url() + "/-/ready").status == 200; });
+  });
+}
+
+std::string ExporterProcess::MetricsText() const {
+  const HttpAnswer answer = HttpGet(url() + "/metrics");
+  if (answer.status != 200) {
+    throw std::runtime_error("/metrics: " + std::to_string(answer.status) + answer.error);
+  }
+  return answer.body;
+}
+
+bool ExporterProcess::ScanNow(std::chrono::milliseconds deadline) const {
+  double before = 0;
+  const bool accepted = Eventually(deadline, [&] {
+    before = FinishedScans();
+    return HttpPost(url() + "/-/scan").status == 202;
+  });
+  return accepted && Eventually(deadline, [&] { return FinishedScans() > before; });
+}
+
+std::optional<ExitStatus> ExporterProcess::Terminate(std::chrono::milliseconds deadline) {
+  process_->Signal(SIGTERM);
+  return process_->Wait(deadline);
+}
+
+double ExporterProcess::FinishedScans() const {
+  double sum = 0;
+  for (const Sample& sample : Metrics()) {
+    if (sample.name == "registry_backend_scans_total") sum += sample.value;
+  }
+  return sum;
+}
+
+}  // namespace registry_backend::testing

@@ -1,0 +1,127 @@
+// The fixtures alone, on the packaged servers: what they say is what the other tests build on.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+
+#include "tests/integration/docker_registry.h"
+#include "tests/integration/exposition.h"
+#include "tests/integration/oci_layout.h"
+#include "tests/integration/prometheus_server.h"
+#include "tests/integration/skopeo_push.h"
+#include "tests/integration/team_app.h"
+#include "tests/support/eventually.h"
+#include "tests/support/http_get.h"
+#include "tests/support/raw_server.h"
+#include "tests/support/temp_dir.h"
+
+namespace registry_backend::testing {
+namespace {
+
+using nlohmann::json;
+
+HttpAnswer ProbeBlob(const DockerRegistry& registry, const std::string& digest) {
+  return HttpGet(registry.url() + "/v2/" + kRepository + "/blobs/" + digest,
+                 registry.http_options());
+}
+
+TEST(OciLayout, LayersAreRealArchivesAndEqualContentIsOneBlob) {
+  const TempDir directory;
+  const OciLayout layout = WriteOciLayout(
+      directory / "layout", {.images = {{.platform = "linux/amd64", .layers = {"shared", "one"}},
+                                        {.platform = "linux/arm/v7", .layers = {"shared"}}}});
+  EXPECT_EQ(layout.images[0].layers[0].digest, layout.images[1].layers[0].digest);
+  EXPECT_EQ(layout.BlobDigests().size(), 4U);  // two layers, two configs
+  const std::string layer = layout.images[0].layers[1].digest.substr(7);
+  const RunResult tar =
+      RunToEnd({"tar", "-xzOf", (layout.directory / "blobs/sha256" / layer).string(), "layer.txt"});
+  EXPECT_EQ(tar.exit_code, 0) << tar.err;
+  EXPECT_EQ(tar.out, "one");
+}
+
+TEST(OciLayout, TheSameSpecificationGivesTheSameBytes) {
+  const TempDir directory;
+  const LayoutSpec spec{.images = {{.layers = {"one"}}}, .layer_format = LayerFormat::kTar};
+  const OciLayout one = WriteOciLayout(directory / "one", spec);
+  EXPECT_EQ(one.top.digest, WriteOciLayout(directory / "other", spec).top.digest);
+  EXPECT_EQ(one.images[0].layers[0].media_type, "application/vnd.oci.image.layer.v1.tar");
+}
+
+TEST(PackagedRegistry, HoldsWhatSkopeoPushed) {
+  DockerRegistry registry({.username = kUser, .password = kPassword});
+  EXPECT_EQ(HttpGet(registry.url() + "/v2/").status, 401);
+  const TeamApp app = PushTeamApp(registry);
+  EXPECT_EQ(app.tags.size(), 10U);
+  EXPECT_EQ(app.newest_first.front(), "v202510-1");
+  EXPECT_EQ(app.manifests.size(), 7U);  // an index and a list with two each, and a bare one
+  std::set<std::string> served;
+  for (const auto& [tag, pushed] : app.tags) {
+    for (const PushedImage& image : pushed.images) {
+      served.insert(image.config);
+      served.insert(image.layers.begin(), image.layers.end());
+    }
+  }
+  EXPECT_EQ(served, app.blobs) << "skopeo changed a blob of the layouts";
+  EXPECT_EQ(app.tags.at("v202501-1").media_type, "application/vnd.oci.image.index.v1+json");
+  EXPECT_EQ(app.tags.at("v202502-1").media_type,
+            "application/vnd.docker.distribution.manifest.list.v2+json");
+  EXPECT_EQ(app.tags.at("v202503-1").media_type, "application/vnd.oci.image.manifest.v1+json");
+  EXPECT_EQ(ProbeBlob(registry, *app.blobs.begin()).status, 200);
+}
+
+TEST(PackagedRegistry, RedirectsToTheHostItWasStartedWith) {
+  DockerRegistry registry;
+  const TeamApp app = PushTeamApp(registry, kBucketHost);
+  for (const char* host : {kBucketHost, kOtherHost}) {
+    if (host == kOtherHost) registry.Restart(BaseUrl(host));
+    for (const std::string& blob : app.blobs) {
+      const HttpAnswer answer = ProbeBlob(registry, blob);
+      EXPECT_EQ(answer.status, 307);
+      EXPECT_TRUE(answer.Header("Location").starts_with(BaseUrl(host)))
+          << answer.Header("Location");
+    }
+  }
+  registry.Stop();
+  EXPECT_EQ(HttpGet(registry.url() + "/v2/").status, 0);
+}
+
+TEST(PackagedRegistry, SpeaksTlsWithItsOwnCertificate) {
+  const TempDir directory;
+  DockerRegistry registry({.tls = MakeSelfSigned(directory.path())});
+  const TeamApp app = PushTeamApp(registry);
+  EXPECT_EQ(ProbeBlob(registry, *app.blobs.begin()).status, 200);
+  EXPECT_EQ(HttpGet(registry.url() + "/v2/").status, 0) << "an unknown authority was trusted";
+  EXPECT_NE(registry.AccessLog().find("\"GET /v2/ HTTP/"), std::string::npos);
+}
+
+TEST(PackagedPrometheus, ScrapesAndAnswersQueries) {
+  RawServer exporter([](RawConnection& peer) {
+    (void)peer.ReadRequest();
+    peer.Send(HttpText(200, "test_value{a=\"x\\\"y\"} 42\n", "Content-Type: text/plain\r\n"));
+  });
+  const PrometheusServer prometheus(ScrapeJob("test", exporter.host()));
+  ASSERT_TRUE(Eventually(std::chrono::seconds(30),
+                         [&] { return prometheus.QueryValue("test_value{job=\"test\"}") == 42; }));
+  const json result = prometheus.Query("test_value");
+  EXPECT_EQ(result.at(0).at("metric").at("a"), "x\"y");
+  EXPECT_EQ(prometheus.QueryValue("up"), 1);
+  EXPECT_EQ(prometheus.QueryValue("missing"), std::nullopt);
+  EXPECT_THROW((void)prometheus.Query("not an expression ("), std::runtime_error);
+}
+
+TEST(Exposition, IsParsed) {
+  const auto samples = ParseExposition(
+      "# HELP a b\n# TYPE a gauge\na 1\nb{x=\"1,\\\"}\\\\\\n\",y=\"\"} 2.5\nb{x=\"2\"} +Inf 17\n");
+  ASSERT_EQ(samples.size(), 3U);
+  EXPECT_EQ(ValueOf(samples, "a"), 1);
+  EXPECT_EQ(samples[1].labels, (Labels{{"x", "1,\"}\\\n"}, {"y", ""}}));
+  EXPECT_EQ(ValueOf(samples, "b"), std::nullopt) << "two samples are no answer";
+  EXPECT_GT(*ValueOf(samples, "b", {{"x", "2"}}), 1e300);
+  EXPECT_THROW((void)ParseExposition("a{x=\"1\" 2\n"), std::runtime_error);
+  EXPECT_THROW((void)ParseExposition("a 1"), std::runtime_error) << "the last line has no end";
+}
+
+}  // namespace
+}  // namespace registry_backend::testing

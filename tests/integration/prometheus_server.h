@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+
+#include "tests/support/subprocess.h"
+#include "tests/support/temp_dir.h"
+
+namespace registry_backend::testing {
+
+// An entry of scrape_configs: one job with one static target `host` (host:port) at /metrics.
+[[nodiscard]] std::string ScrapeJob(const std::string& job, const std::string& host);
+
+// The packaged Prometheus on a free port of 127.0.0.1, scraping and evaluating every second, with
+// its database in a directory of its own. Ready when the constructor returns; stopped by the
+// destructor. Throws std::runtime_error with the server's output. Thread-compatible.
+class PrometheusServer {
+ public:
+  // `scrape_configs` is YAML, the items of that list ("- job_name: …"). `rules`, if any, is the
+  // text of one rule file.
+  explicit PrometheusServer(const std::string& scrape_configs, const std::string& rules = "");
+
+  [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  // The result of an instant query: an array of {"metric": {labels}, "value": [time, "text"]}.
+  // Throws std::runtime_error with Prometheus' error, e.g. for a bad expression.
+  [[nodiscard]] nlohmann::json Query(const std::string& expression) const;
+  // The value, if the result has exactly one sample.
+  [[nodiscard]] std::optional<double> QueryValue(const std::string& expression) const;
+
+ private:
+  const TempDir directory_{"prometheus"};
+  std::uint16_t port_ = 0;
+  std::unique_ptr<Subprocess> process_;
+};
+
+}  // namespace registry_backend::testing
