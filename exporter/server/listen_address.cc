@@ -27,6 +27,9 @@ Result<ListenAddress> ParseListenAddress(std::string_view text) {
   }
   if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
     host = host.substr(1, host.size() - 2);
+    if (host.find(':') == std::string_view::npos) {
+      return invalid("its brackets hold no IPv6 address");
+    }
   } else if (host.find(':') != std::string_view::npos) {
     return invalid("an IPv6 address needs brackets");
   }

@@ -1,13 +1,23 @@
 #include "exporter/server/server.h"
 
 #include <httplib.h>
+#include <netdb.h>
+#include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <limits>
+#include <mutex>
+#include <set>
 #include <thread>
 #include <utility>
+
+#include "exporter/common/time.h"
 
 namespace registry_backend::server {
 namespace {
@@ -17,6 +27,94 @@ constexpr std::size_t kThreads = 32;
 constexpr std::size_t kMaxBodyBytes = std::size_t{64} * 1024;
 constexpr time_t kKeepAliveSeconds = 5;
 constexpr std::size_t kRequestsAConnection = 1000;
+constexpr std::size_t kMaxHeadBytes = std::size_t{64} * 1024;
+constexpr std::chrono::seconds kReadTime(10);   // from a request's first byte to its last
+constexpr std::chrono::seconds kWriteTime(60);  // from there to the last byte of the answer
+
+// One client's bytes, without httplib's own stream: that one waits anew for every byte, so that a
+// slow client would hold its thread, and Stop, for as long as it likes.
+class Connection final : public httplib::Stream {
+ public:
+  explicit Connection(socket_t socket) : socket_(socket) {}
+
+  // Waits until a request begins; false: none will.
+  bool AwaitRequest() {
+    const Time now = Clock::now();
+    if (unread_.empty() && !Wait(POLLIN, now + std::chrono::seconds(kKeepAliveSeconds)))
+      return false;
+    read_until_ = Clock::now() + kReadTime;
+    write_until_ = read_until_ + kWriteTime;
+    may_read_ = kMaxHeadBytes;
+    return true;
+  }
+
+  // The request's fields are all there; httplib itself bounds its body.
+  void EndHead() { may_read_ = std::numeric_limits<std::size_t>::max(); }
+
+  bool is_readable() const override { return !unread_.empty() || Wait(POLLIN, read_until_); }
+  bool is_writable() const override { return Wait(POLLOUT, write_until_); }
+
+  ssize_t read(char* to, std::size_t size) override {
+    if (unread_.empty()) {
+      if (!Wait(POLLIN, read_until_)) return -1;
+      const ssize_t got = recv(socket_, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
+      if (got <= 0) return got;
+      unread_ = {buffer_.data(), static_cast<std::size_t>(got)};
+    }
+    const std::size_t count = std::min({size, unread_.size(), may_read_});
+    if (count == 0) return -1;
+    std::memcpy(to, unread_.data(), count);
+    unread_.remove_prefix(count);
+    may_read_ -= count;
+    return static_cast<ssize_t>(count);
+  }
+
+  ssize_t write(const char* from, std::size_t size) override {
+    if (!Wait(POLLOUT, write_until_)) return -1;
+    return send(socket_, from, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+  }
+
+  void get_remote_ip_and_port(std::string&, int&) const override {}
+  void get_local_ip_and_port(std::string&, int&) const override {}
+  socket_t socket() const override { return socket_; }
+
+ private:
+  // Until the socket is ready, or closed, which reading or writing will tell.
+  [[nodiscard]] bool Wait(short event, Time until) const {
+    while (true) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
+      if (left <= 0) return false;
+      pollfd waiting{socket_, event, 0};
+      const int ready = poll(&waiting, 1, static_cast<int>(left));
+      if (ready >= 0 || errno != EINTR) return ready > 0;
+    }
+  }
+
+  const socket_t socket_;
+  std::array<char, 4096> buffer_{};
+  std::string_view unread_;  // in buffer_
+  std::size_t may_read_ = 0;
+  Time read_until_;
+  Time write_until_;
+};
+
+// Makes the request one that httplib reads as it is meant. False: where it ends is not certain, so
+// the connection cannot serve another one.
+bool Prepare(httplib::Request& request) {
+  request.ranges
+      .clear();  // need not be served (RFC 9110 §14.2); httplib would cut the body of a 200
+  const bool encoded = request.has_header("Transfer-Encoding");
+  const std::size_t lengths = request.get_header_value_count("Content-Length");
+  if (lengths == 0 && !encoded) {
+    request.set_header("Content-Length", "0");  // RFC 9112 §6.3; httplib would read on
+    return true;
+  }
+  const std::string length = request.get_header_value("Content-Length");
+  const bool is_number = length.find_first_not_of("0123456789") == std::string::npos;
+  const bool is_read = request.method != "GET" && request.method != "HEAD" &&
+                       request.method != "OPTIONS";  // httplib leaves their bodies lying
+  return lengths == 1 && !encoded && is_number && (is_read || length == "0");
+}
 
 Request Translate(const httplib::Request& from) {
   Request request;
@@ -49,7 +147,7 @@ void Translate(Response from, httplib::Response& to) {
 // One address: a cpp-httplib server and the thread that accepts for it.
 class Server::Listener : private httplib::Server {
  public:
-  Listener(const Router& router, const Logger& logger) {
+  Listener(const Router& router, const Logger& logger) : logger_(logger) {
     new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
     set_tcp_nodelay(true);
     set_keep_alive_timeout(kKeepAliveSeconds);
@@ -59,6 +157,15 @@ class Server::Listener : private httplib::Server {
     set_socket_options([](socket_t socket) {
       const int on = 1;
       setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    });
+    // httplib bounds neither a chunked body nor what is unpacked from a compressed one.
+    set_pre_routing_handler([](const httplib::Request& request, httplib::Response& response) {
+      const bool encoded = request.has_header("Transfer-Encoding");
+      if (!encoded && !request.has_header("Content-Encoding")) return HandlerResponse::Unhandled;
+      Translate(encoded ? Response::Text(411, "411 length required")
+                        : Response::Text(415, "415 unsupported media type"),
+                response);
+      return HandlerResponse::Handled;
     });
     const auto handle = [&router](const httplib::Request& request, httplib::Response& response) {
       Translate(router.Handle(Translate(request)), response);
@@ -84,12 +191,25 @@ class Server::Listener : private httplib::Server {
     });
   }
 
-  ~Listener() override { End(); }
+  ~Listener() override {
+    Close();
+    Join();
+    if (!begun_ && svr_sock_ != INVALID_SOCKET) ::close(svr_sock_);
+  }
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
   // The port bound, or the error.
   Result<ListenAddress> Bind(const ListenAddress& wanted) {
+    const auto failure = [&wanted](const char* why) {
+      return Error{ErrorKind::kInternal, "cannot listen on " + wanted.text() + ": " + why};
+    };
+    if (!wanted.host.empty()) {
+      addrinfo* found = nullptr;
+      const int fault = getaddrinfo(wanted.host.c_str(), nullptr, nullptr, &found);
+      if (fault != 0) return failure(gai_strerror(fault));
+      freeaddrinfo(found);
+    }
     ListenAddress bound = wanted;
     int port = -1;
     if (wanted.host.empty()) {
@@ -98,24 +218,33 @@ class Server::Listener : private httplib::Server {
     } else {
       port = BindTo(wanted.host, wanted.port);
     }
-    if (port < 0) {
-      return Error{ErrorKind::kInternal,
-                   "cannot listen on " + wanted.text() + ": " + std::strerror(errno)};
-    }
+    if (port < 0) return failure(std::strerror(errno));
     ::listen(svr_sock_, kBacklog);  // again: httplib asks for a backlog of 5
     bound.port = static_cast<std::uint16_t>(port);
     return bound;
   }
 
   void Begin() {
-    thread_ = std::thread([this] { listen_after_bind(); });
+    begun_ = true;
+    thread_ = std::thread([this] {
+      if (!listen_after_bind())
+        logger_.Error("No longer listening", {{"err", std::strerror(errno)}});
+      ended_ = true;
+    });
   }
 
-  void End() {
+  // Accepts no more and ends what is open. Join then waits for routes only, not for clients.
+  void Close() {
     if (!thread_.joinable()) return;
-    while (!is_running() && svr_sock_ != INVALID_SOCKET) std::this_thread::yield();
+    while (!is_running() && !ended_) std::this_thread::yield();
     stop();
-    thread_.join();
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+    for (const socket_t socket : open_) ::shutdown(socket, SHUT_RDWR);
+  }
+
+  void Join() {
+    if (thread_.joinable()) thread_.join();
   }
 
  private:
@@ -124,6 +253,42 @@ class Server::Listener : private httplib::Server {
     return bind_to_port(host, port) ? port : -1;
   }
 
+  // Called by httplib in a thread of its pool.
+  bool process_and_close_socket(socket_t socket) override {
+    if (Open(socket)) Serve(socket);
+    const std::lock_guard lock(mutex_);
+    open_.erase(socket);
+    ::shutdown(socket, SHUT_RDWR);
+    return ::close(socket) == 0;
+  }
+
+  bool Open(socket_t socket) {
+    const std::lock_guard lock(mutex_);
+    if (!closing_) open_.insert(socket);
+    return !closing_;
+  }
+
+  void Serve(socket_t socket) {
+    Connection connection(socket);
+    bool last = false;
+    for (std::size_t left = kRequestsAConnection; !last && left > 0; --left) {
+      if (!connection.AwaitRequest()) return;
+      bool in_order = false;  // stays so where httplib cannot make out a request
+      const bool answered =
+          process_request(connection, left == 1, last, [&](httplib::Request& request) {
+            connection.EndHead();
+            in_order = Prepare(request);
+          });
+      last = last || !answered || !in_order;
+    }
+  }
+
+  const Logger& logger_;
+  bool begun_ = false;
+  std::atomic<bool> ended_ = false;
+  std::mutex mutex_;
+  std::set<socket_t> open_;  // guarded by mutex_
+  bool closing_ = false;     // guarded by mutex_
   std::thread thread_;
 };
 
@@ -138,6 +303,7 @@ Status Server::Start() {
     Result<ListenAddress> bound = listener->Bind(address);
     if (!bound) {
       listeners_.clear();
+      bound_.clear();
       return bound.error();
     }
     bound_.push_back(*std::move(bound));
@@ -148,7 +314,8 @@ Status Server::Start() {
 }
 
 void Server::Stop() {
-  for (const auto& listener : listeners_) listener->End();
+  for (const auto& listener : listeners_) listener->Close();
+  for (const auto& listener : listeners_) listener->Join();
 }
 
 }  // namespace registry_backend::server

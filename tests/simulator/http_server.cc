@@ -250,6 +250,9 @@ class HttpServer::Impl {
     if (options_.tls) context_ = MakeContext(*options_.tls);
     listener_ = Listen(options_.host, options_.port);
     port_ = PortOf(listener_);
+  }
+
+  void Start() {
     for (std::size_t i = 0; i < std::max<std::size_t>(1, options_.threads); ++i) {
       threads_.emplace_back([this] { Run(); });
     }
@@ -334,6 +337,7 @@ class HttpServer::Impl {
 HttpServer::HttpServer(Options options, Handler handler)
     : impl_(std::make_unique<Impl>(std::move(options), std::move(handler))) {}
 HttpServer::~HttpServer() = default;
+void HttpServer::Start() { impl_->Start(); }
 void HttpServer::Stop() { impl_->Stop(); }
 int HttpServer::port() const { return impl_->port(); }
 std::size_t HttpServer::accepted() const { return impl_->accepted(); }

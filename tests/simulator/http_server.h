@@ -29,12 +29,14 @@ class HttpServer {
   // Called by many threads at once; an exception becomes a 500.
   using Handler = std::function<HttpAnswer(const HttpRequest&)>;
 
-  // Listens at once. Throws std::runtime_error if it cannot.
+  // Listens, so that connections queue up. Throws std::runtime_error if it cannot.
   HttpServer(Options options, Handler handler);
   ~HttpServer();  // stops
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
+  // Begins to serve. Once, and not before all that the handler uses is there.
+  void Start();
   // Breaks all connections and joins all threads; what waits is woken. Again does nothing. Not to
   // be called from a handler, nor by two threads at once.
   void Stop();

@@ -67,7 +67,9 @@ class Simulator::Impl {
 };
 
 Simulator::Simulator(Options options, Catalog catalog)
-    : impl_(std::make_unique<Impl>(*this, std::move(options), std::move(catalog))) {}
+    : impl_(std::make_unique<Impl>(*this, std::move(options), std::move(catalog))) {
+  impl_->server.Start();
+}
 Simulator::~Simulator() = default;
 
 void Simulator::Stop() { impl_->server.Stop(); }
