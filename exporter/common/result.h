@@ -27,6 +27,7 @@ class [[nodiscard]] Result {
   T&& value() && { return std::get<0>(std::move(content_)); }
   const T& operator*() const& { return value(); }
   T& operator*() & { return value(); }
+  T&& operator*() && { return std::move(*this).value(); }
   const T* operator->() const { return &value(); }
   T* operator->() { return &value(); }
 

@@ -40,8 +40,9 @@ class Connection final : public httplib::Stream {
   // Waits until a request begins; false: none will.
   bool AwaitRequest() {
     const Time now = Clock::now();
-    if (unread_.empty() && !Wait(POLLIN, now + std::chrono::seconds(kKeepAliveSeconds)))
+    if (unread_.empty() && !Wait(POLLIN, now + std::chrono::seconds(kKeepAliveSeconds))) {
       return false;
+    }
     read_until_ = Clock::now() + kReadTime;
     write_until_ = read_until_ + kWriteTime;
     may_read_ = kMaxHeadBytes;
@@ -101,9 +102,10 @@ class Connection final : public httplib::Stream {
 // Makes the request one that httplib reads as it is meant. False: where it ends is not certain, so
 // the connection cannot serve another one.
 bool Prepare(httplib::Request& request) {
-  request.ranges
-      .clear();  // need not be served (RFC 9110 §14.2); httplib would cut the body of a 200
-  const bool encoded = request.has_header("Transfer-Encoding");
+  // Ranges need not be served (RFC 9110 §14.2), and httplib would cut the body of a 200.
+  request.ranges.clear();
+  const bool encoded =  // refused, its body unread
+      request.has_header("Transfer-Encoding") || request.has_header("Content-Encoding");
   const std::size_t lengths = request.get_header_value_count("Content-Length");
   if (lengths == 0 && !encoded) {
     request.set_header("Content-Length", "0");  // RFC 9112 §6.3; httplib would read on
@@ -227,8 +229,7 @@ class Server::Listener : private httplib::Server {
   void Begin() {
     begun_ = true;
     thread_ = std::thread([this] {
-      if (!listen_after_bind())
-        logger_.Error("No longer listening", {{"err", std::strerror(errno)}});
+      if (!listen_after_bind()) logger_.Error("An address is no longer listened on");
       ended_ = true;
     });
   }

@@ -15,7 +15,9 @@ server::Response Json(int status, const nlohmann::ordered_json& body) {
   server::Response response;
   response.status = status;
   response.content_type = "application/json";
-  response.body = std::make_shared<const std::string>(body.dump() + "\n");
+  // What a client sent need not be UTF-8, and what is cut may end within a character.
+  response.body = std::make_shared<const std::string>(
+      body.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
   return response;
 }
 

@@ -1,0 +1,359 @@
+#include "exporter/web/routes.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <memory>
+#include <mutex>
+
+#include "exporter/web/status_page.h"
+#include "tests/http/fake_loop.h"
+#include "tests/http/fake_transport.h"
+#include "tests/support/eventually.h"
+
+namespace registry_backend {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::AllOf;
+using ::testing::EndsWith;
+using testing::Eventually;
+using testing::FakeLoop;
+using testing::FakeTransport;
+using ::testing::HasSubstr;
+using testing::MakeResponse;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+constexpr auto kSoon = seconds(20);
+const BuildInfo kBuild{"1.2.3", "abc", "g++"};
+
+// A FakeLoop to which other threads may post; all else is for the test's own thread.
+class PostableLoop final : public Loop {
+ public:
+  explicit PostableLoop(FakeLoop& loop) : loop_(loop) {}
+
+  [[nodiscard]] Time Now() const override { return loop_.Now(); }
+  TimerId At(Time when, std::function<void()> task) override {
+    return loop_.At(when, std::move(task));
+  }
+  void Cancel(TimerId timer) override { loop_.Cancel(timer); }
+  void Post(std::function<void()> task) override {
+    const std::lock_guard lock(mutex_);
+    posted_.push_back(std::move(task));
+  }
+
+  void Run() {
+    std::deque<std::function<void()>> tasks;
+    {
+      const std::lock_guard lock(mutex_);
+      tasks.swap(posted_);
+    }
+    for (const auto& task : tasks) task();
+    loop_.Advance(milliseconds(10));
+  }
+
+ private:
+  FakeLoop& loop_;
+  std::mutex mutex_;
+  std::deque<std::function<void()>> posted_;  // guarded by mutex_
+};
+
+class RoutesTest : public ::testing::Test {
+ protected:
+  RoutesTest() { Make({}); }
+
+  // Two targets: one that can be scanned, and one whose password cannot be read.
+  void Make(const WebOptions& options) {
+    TargetOptions good{.name = "app",
+                       .team = "platform",
+                       .registry = {*Url::Parse("https://registry.example"), "team/app", nullptr}};
+    TargetOptions bad{.name = "<script>alert('1')</script>",
+                      .registry = {*Url::Parse("https://registry.example"), "team/bad", nullptr},
+                      .credentials = {.kind = CredentialsSource::Kind::kBasic,
+                                      .username = "u",
+                                      .password_file = "/nonexistent/\"<b>&"}};
+    monitor_ = std::make_unique<Monitor>(Network{loop_, transport_, pacer_, &http_},
+                                         std::vector<TargetOptions>{good, bad}, Logger());
+    router_ = MakeRouter(options, kBuild, *monitor_, http_);
+  }
+
+  server::Response Ask(const std::string& method, const std::string& path,
+                       std::vector<std::pair<std::string, std::string>> fields = {},
+                       std::multimap<std::string, std::string> query = {}) {
+    return router_.Handle({method, path, std::move(query), std::move(fields)});
+  }
+
+  static std::string Text(const server::Response& response) {
+    return std::to_string(response.status) + " " + (response.body ? *response.body : "");
+  }
+
+  // What POST /-/scan says.
+  std::string Scan(std::vector<std::pair<std::string, std::string>> fields = {},
+                   std::multimap<std::string, std::string> query = {}) {
+    return Text(Ask("POST", "/-/scan", std::move(fields), std::move(query)));
+  }
+
+  // Lets the network run until the target is no longer being scanned and was so `scans` times.
+  bool Scanned(std::size_t target, std::uint64_t scans) {
+    return Eventually(kSoon, [&] {
+      loop_.Run();
+      const auto snapshot = monitor_->Current();
+      std::uint64_t finished = 0;
+      for (const auto& [outcome, count] : snapshot->targets[target]->state.scans) finished += count;
+      return finished == scans && !snapshot->targets[target]->scanning;
+    });
+  }
+
+  FakeLoop fake_loop_;
+  PostableLoop loop_{fake_loop_};
+  FakeTransport transport_{
+      fake_loop_, [](const Request&) {
+        return MakeResponse(200, R"({"tags":[]})", {{"Content-Type", "application/json"}});
+      }};
+  Pacer pacer_;
+  HttpMetrics http_;
+  std::unique_ptr<Monitor> monitor_;
+  server::Router router_;
+};
+
+TEST_F(RoutesTest, MetricsComeInTheFormatAskedFor) {
+  const server::Response text = Ask("GET", "/metrics");
+  EXPECT_EQ(text.status, 200);
+  EXPECT_EQ(text.content_type, "text/plain; version=0.0.4; charset=utf-8");
+  EXPECT_THAT(*text.body,
+              AllOf(HasSubstr("\nregistry_backend_scans_total{registry=\"registry.example\","
+                              "repository=\"team/app\",outcome=\"complete\"} 0\n"),
+                    HasSubstr("\nregistry_backend_exporter_build_info{version=\"1.2.3\","
+                              "revision=\"abc\",compiler=\"g++\"} 1\n"),
+                    HasSubstr("\nprocess_cpu_seconds_total "), Not(HasSubstr("# EOF"))));
+
+  const server::Response open =
+      Ask("GET", "/metrics", {{"Accept", "application/openmetrics-text;version=1.0.0"}});
+  EXPECT_EQ(open.content_type, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+  EXPECT_THAT(*open.body,
+              AllOf(HasSubstr("# TYPE registry_backend_scans counter\n"), EndsWith("\n# EOF\n")));
+}
+
+TEST_F(RoutesTest, MetricsFollowTheScans) {
+  http_.OnRetry("registry.example", "timeout");
+  Make({.enable_lifecycle = true});
+  EXPECT_THAT(*Ask("GET", "/metrics").body, Not(HasSubstr("scan_outcome")));
+  ASSERT_THAT(Scan(), StartsWith("202"));
+  ASSERT_TRUE(Scanned(0, 1) && Scanned(1, 1));
+  const std::string body = *Ask("GET", "/metrics").body;
+  EXPECT_THAT(body, HasSubstr("\nregistry_backend_scan_outcome{registry=\"registry.example\","
+                              "repository=\"team/app\",outcome=\"complete\"} 1\n"));
+  EXPECT_THAT(body, HasSubstr("\nregistry_backend_scan_error{registry=\"registry.example\","
+                              "repository=\"team/bad\",reason=\"credentials\"} 1\n"));
+  EXPECT_THAT(body, HasSubstr("\nregistry_backend_http_retries_total{"));
+  EXPECT_EQ(transport_.requests.size(), 1U) << "scraping never causes a scan";
+}
+
+TEST_F(RoutesTest, TheTelemetryPathMayBeAnother) {
+  Make({.telemetry_path = "/custom"});
+  EXPECT_EQ(Ask("GET", "/metrics").status, 404);
+  EXPECT_THAT(*Ask("GET", "/custom").body, HasSubstr("registry_backend_target_info"));
+  EXPECT_THAT(*Ask("GET", "/").body, HasSubstr("<a href=\"/custom\">"));
+  Make({.telemetry_path = "/"});
+  EXPECT_THAT(*Ask("GET", "/").body, HasSubstr("registry_backend_target_info"));
+}
+
+TEST_F(RoutesTest, SaysThatItLives) {
+  EXPECT_EQ(Text(Ask("GET", "/-/healthy")), "200 Healthy\n");
+  EXPECT_EQ(Text(Ask("GET", "/-/ready")), "200 Ready\n");
+  EXPECT_EQ(Ask("HEAD", "/-/healthy").status, 200);
+  EXPECT_EQ(Ask("POST", "/-/healthy").status, 405);
+  EXPECT_EQ(Ask("GET", "/-/").status, 404);
+}
+
+TEST_F(RoutesTest, ScansOnlyWithLifecycle) {
+  EXPECT_EQ(Scan(),
+            "403 {\"status\":\"error\",\"error\":\"lifecycle calls are off; start with "
+            "--web.enable-lifecycle\"}\n");
+  loop_.Run();
+  EXPECT_FALSE(monitor_->Current()->targets[0]->scanning);
+  EXPECT_EQ(Ask("POST", "/-/scan").content_type, "application/json");
+}
+
+TEST_F(RoutesTest, ScansOnRequestButNotTwiceAtOnce) {
+  Make({.enable_lifecycle = true});
+  EXPECT_EQ(Scan({}, {{"target", "app"}}),
+            "202 {\"status\":\"success\",\"data\":\"scan started\"}\n");
+  EXPECT_EQ(Scan({}, {{"target", "app"}}),
+            "409 {\"status\":\"error\",\"error\":\"a scan is under way\"}\n");
+  EXPECT_EQ(Scan(), "202 {\"status\":\"success\",\"data\":\"scan started\"}\n")
+      << "the other target";
+  EXPECT_EQ(Scan(), "409 {\"status\":\"error\",\"error\":\"a scan is under way\"}\n");
+  ASSERT_TRUE(Scanned(0, 1) && Scanned(1, 1));
+  EXPECT_THAT(Scan({}, {{"target", "app"}}), StartsWith("202"));
+  ASSERT_TRUE(Scanned(0, 2));
+  EXPECT_EQ(monitor_->Current()->targets[1]->state.scans.at(ScanOutcome::kFailed), 1U);
+}
+
+TEST_F(RoutesTest, ScansNoTargetThatItDoesNotHave) {
+  Make({.enable_lifecycle = true});
+  EXPECT_EQ(Scan({}, {{"target", "team/app"}}),
+            "404 {\"status\":\"error\",\"error\":\"there is no target 'team/app'\"}\n");
+  EXPECT_EQ(
+      Scan({}, {{"target", "\"<b>\n\xff"}}),
+      "404 {\"status\":\"error\",\"error\":\"there is no target '\\\"<b>\\n\xEF\xBF\xBD'\"}\n");
+  std::string umlauts = "x";
+  for (int i = 0; i < 300; ++i) umlauts += "ü";
+  EXPECT_THAT(Scan({}, {{"target", umlauts}}), AllOf(StartsWith("404 {"), EndsWith("'\"}\n")));
+  EXPECT_LT(Scan({}, {{"target", umlauts}}).size(), 300U);
+}
+
+TEST_F(RoutesTest, NoOtherSiteCanMakeItScan) {
+  Make({.enable_lifecycle = true});
+  const struct {
+    std::vector<std::pair<std::string, std::string>> fields;
+    bool refused;
+  } kCases[] = {
+      {{{"Host", "exporter:9877"}, {"Origin", "https://evil.example"}}, true},
+      {{{"Host", "exporter:9877"}, {"Origin", "http://exporter"}}, true},
+      {{{"Host", "exporter:9877"}, {"Origin", "http://exporter:9877.evil.example"}}, true},
+      {{{"Host", "exporter:9877"}, {"Origin", "null"}}, true},
+      {{{"Host", "exporter:9877"}, {"Origin", "exporter:9877"}}, true},
+      {{{"Origin", "http://exporter:9877"}}, true},
+      {{{"Host", "exporter:9877"}, {"Sec-Fetch-Site", "cross-site"}}, true},
+      {{{"Host", "exporter:9877"}, {"Sec-Fetch-Site", "same-site"}}, true},
+      {{{"Host", "exporter:9877"},
+        {"Origin", "http://exporter:9877"},
+        {"Sec-Fetch-Site", "cross-site"}},
+       true},
+      {{{"Host", "exporter:9877"},
+        {"Origin", "https://evil.example"},
+        {"Sec-Fetch-Site", "same-origin"}},
+       true},
+      {{{"Host", "exporter:9877"},
+        {"Origin", "http://exporter:9877"},
+        {"Sec-Fetch-Site", "same-origin"}},
+       false},
+      {{{"host", "exporter:9877"}, {"origin", "https://exporter:9877"}}, false},
+      {{{"Host", "exporter:9877"}, {"Sec-Fetch-Site", "none"}}, false},
+      {{}, false},
+  };
+  for (const auto& c : kCases) {
+    std::string shown;
+    for (const auto& [name, value] : c.fields) shown += name + ": " + value + "; ";
+    // No such target: nothing begins, and 404 says that it would have.
+    const std::string answer = Scan(c.fields, {{"target", "none"}});
+    if (c.refused) {
+      EXPECT_EQ(answer,
+                "403 {\"status\":\"error\",\"error\":\"a request from another site is refused\"}\n")
+          << shown;
+    } else {
+      EXPECT_THAT(answer, StartsWith("404 ")) << shown;
+    }
+  }
+}
+
+TEST_F(RoutesTest, AScanIsNotMadeByGet) {
+  Make({.enable_lifecycle = true});
+  for (const std::string method : {"GET", "HEAD", "PUT"}) {
+    const server::Response response = Ask(method, "/-/scan");
+    EXPECT_EQ(response.status, 405) << method;
+    EXPECT_EQ(response.fields.at(0), std::pair(std::string("Allow"), std::string("POST")));
+  }
+  loop_.Run();
+  EXPECT_FALSE(monitor_->Current()->targets[0]->scanning);
+}
+
+TEST_F(RoutesTest, ThePageEscapesWhatItShows) {
+  Make({.telemetry_path = "/m\"><i>", .enable_lifecycle = true});
+  ASSERT_THAT(Scan(), StartsWith("202"));
+  ASSERT_TRUE(Scanned(1, 1));
+  const server::Response page = Ask("GET", "/");
+  EXPECT_EQ(page.content_type, "text/html; charset=utf-8");
+  EXPECT_THAT(*page.body,
+              AllOf(HasSubstr("<h2>&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;</h2>"),
+                    HasSubstr("/nonexistent/&quot;&lt;b&gt;&amp;: No such file or directory"),
+                    HasSubstr("href=\"/m&quot;&gt;&lt;i&gt;\""), Not(HasSubstr("<script")),
+                    Not(HasSubstr("<b>")), Not(HasSubstr("<i>"))));
+  const std::map<std::string, std::string> fields(page.fields.begin(), page.fields.end());
+  EXPECT_EQ(fields.at("Content-Security-Policy"),
+            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
+  EXPECT_EQ(fields.at("X-Content-Type-Options"), "nosniff");
+  EXPECT_EQ(fields.at("Referrer-Policy"), "no-referrer");
+}
+
+std::string Page(TargetSnapshot target) {
+  const server::Response page = StatusPage(
+      {{std::make_shared<const TargetSnapshot>(std::move(target))}}, kBuild, WebOptions());
+  return *page.body;
+}
+
+ScanResult FinishedScan(ScanOutcome outcome) {
+  ScanResult result;
+  result.outcome = outcome;
+  result.finished = WallTime(seconds(1'795'424'400));
+  result.took = seconds(90);
+  result.asked = {4, 10, 86};
+  if (outcome != ScanOutcome::kComplete) {
+    result.unresolved.blobs = 25;
+    result.errors.push_back({ScanError::Scope::kBlob, "", "d", {ErrorKind::kTimeout, "too slow"}});
+    result.reasons[ErrorKind::kTimeout] = 25;
+  }
+  result.endpoints[{Serves::kBlobs, *Host::Parse("cdn.example")}] = {{"s3", "b", "eu-west-1", ""},
+                                                                     61};
+  return result;
+}
+
+TEST(StatusPage, BeforeAnyScan) {
+  TargetSnapshot target{.name = "app"};
+  EXPECT_THAT(Page(target), AllOf(HasSubstr("<dt>Newest scan</dt><dd class=\"\">none yet</dd>"),
+                                  HasSubstr("No endpoints are known yet."),
+                                  HasSubstr("version 1.2.3, revision abc"),
+                                  Not(HasSubstr("<dt>Next scan</dt>")), Not(HasSubstr("1970-"))));
+  target.scanning = true;
+  target.next_scan = WallTime(seconds(1'795'424'400));
+  EXPECT_THAT(Page(target),
+              AllOf(HasSubstr("<dt>Now</dt><dd class=\"\">scanning</dd>"),
+                    HasSubstr("<dt>Next scan</dt><dd class=\"\">2026-11-23 09:00:00 UTC</dd>"),
+                    Not(HasSubstr("none yet"))));
+}
+
+TEST(StatusPage, AfterScans) {
+  TargetSnapshot target{.name = "app"};
+  Apply(FinishedScan(ScanOutcome::kComplete), target.state);
+  EXPECT_THAT(
+      Page(target),
+      AllOf(HasSubstr("<dt>Newest scan</dt><dd class=\"good\">complete</dd>"),
+            HasSubstr("<dt>Ended</dt><dd class=\"\">2026-11-23 09:00:00 UTC</dd>"),
+            HasSubstr("<dt>Took</dt><dd class=\"\">1m30s</dd>"),
+            HasSubstr("<dt>Coverage</dt><dd class=\"\">100.0 %</dd>"),
+            HasSubstr("<dt>Blobs</dt><dd class=\"\">86</dd>"),
+            HasSubstr("<tr><td class=\"host\">cdn.example</td><td>blobs</td><td class=\"good\">"
+                      "present</td><td>s3</td><td>eu-west-1</td><td>61</td>"
+                      "<td>2026-11-23 09:00:00 UTC</td><td>2026-11-23 09:00:00 UTC</td></tr>"),
+            Not(HasSubstr("class=\"error\""))));
+
+  Apply(FinishedScan(ScanOutcome::kPartial), target.state);
+  EXPECT_THAT(Page(target), AllOf(HasSubstr("<dt>Newest scan</dt><dd class=\"bad\">partial</dd>"),
+                                  HasSubstr("<p class=\"error\">too slow</p>"),
+                                  HasSubstr("<dt>Coverage</dt><dd class=\"\">75.0 %</dd>")));
+
+  Apply(FinishedScan(ScanOutcome::kFailed), target.state);
+  EXPECT_THAT(Page(target), AllOf(HasSubstr("<dt>Newest scan</dt><dd class=\"bad\">failed</dd>"),
+                                  HasSubstr("<dt>Coverage</dt><dd class=\"\">75.0 %</dd>")));
+
+  ScanResult moved = FinishedScan(ScanOutcome::kComplete);
+  moved.endpoints.clear();
+  Apply(moved, target.state);
+  EXPECT_THAT(Page(target), HasSubstr("<td class=\"bad\">absent</td>"));
+}
+
+TEST(StatusPage, NeedsNothingFromElsewhere) {
+  const std::string page = Page({.name = "app"});
+  for (const std::string_view outside :
+       {"<script", "<link", "<img", "http://", "https://", "@import", "url("}) {
+    EXPECT_THAT(page, Not(HasSubstr(std::string(outside))));
+  }
+}
+
+}  // namespace
+}  // namespace registry_backend
