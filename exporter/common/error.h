@@ -21,7 +21,7 @@ enum class ErrorKind {
   kProtocol,     // the answer breaks the distribution spec, or one of our size limits
   kDigest,       // the bytes do not have the digest they were asked for by
   kStorage,      // reading or writing our own files
-  kInternal,     // a defect of this program
+  kInternal,     // a defect of this program; also a mistake in its command line or configuration
   kCancelled,    // called off by us; never reported as a reason
 };
 
@@ -39,6 +39,7 @@ std::string_view ReasonName(ErrorKind kind);
 struct Error {
   ErrorKind kind = ErrorKind::kInternal;
   std::string message;
+  int status = 0;  // the HTTP status that is the failure; 0: none is
 
   bool operator==(const Error&) const = default;
 };

@@ -40,22 +40,6 @@ std::string LogfmtValue(std::string_view value) {
 
 }  // namespace
 
-Result<LogLevel> ParseLogLevel(std::string_view name) {
-  for (const LogLevel level :
-       {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarn, LogLevel::kError}) {
-    if (name == LevelName(level)) return level;
-  }
-  return Error{ErrorKind::kInternal,
-               "log level '" + std::string(name) + "' is not one of debug, info, warn, error"};
-}
-
-Result<LogFormat> ParseLogFormat(std::string_view name) {
-  if (name == "logfmt") return LogFormat::kLogfmt;
-  if (name == "json") return LogFormat::kJson;
-  return Error{ErrorKind::kInternal,
-               "log format '" + std::string(name) + "' is not one of logfmt, json"};
-}
-
 std::string FormatLogLine(LogFormat format, std::string_view timestamp, LogLevel level,
                           std::string_view message, std::initializer_list<LogField> fields) {
   if (format == LogFormat::kJson) {

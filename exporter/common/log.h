@@ -6,8 +6,6 @@
 #include <string>
 #include <string_view>
 
-#include "exporter/common/result.h"
-
 namespace spdlog {
 class logger;
 }
@@ -16,9 +14,6 @@ namespace registry_backend {
 
 enum class LogLevel { kDebug, kInfo, kWarn, kError };
 enum class LogFormat { kLogfmt, kJson };
-
-Result<LogLevel> ParseLogLevel(std::string_view name);
-Result<LogFormat> ParseLogFormat(std::string_view name);
 
 // One `key=value` of a log line. Values are written quoted where logfmt needs it.
 struct LogField {

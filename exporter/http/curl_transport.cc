@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "exporter/url/text.h"
+
 namespace registry_backend {
 namespace {
 
@@ -54,12 +56,6 @@ struct Transfer {
   Stopped stopped = Stopped::kNo;
   char error_text[CURL_ERROR_SIZE] = "";
 };
-
-std::string_view Trim(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
 
 // libcurl hands over one line a call, status lines (of 1xx answers and the final one) included.
 std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* user) {
@@ -122,7 +118,7 @@ ErrorKind KindOf(CURLcode code) {
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_BAD_CONTENT_ENCODING:
-    case CURLE_FILESIZE_EXCEEDED:
+    case CURLE_OUT_OF_MEMORY:  // what libcurl says of a header line over 100 kB
       return ErrorKind::kProtocol;
     default:
       return ErrorKind::kInternal;
@@ -198,7 +194,10 @@ class CurlTransport::Impl {
                                                                     ": the deadline has passed"});
     } else {
       Prepare(*transfer, left);
-      curl_multi_add_handle(multi_, transfer->easy.get());
+      const CURLMcode added = curl_multi_add_handle(multi_, transfer->easy.get());
+      if (added != CURLM_OK) {
+        failed_early_.emplace_back(id, Error{ErrorKind::kInternal, curl_multi_strerror(added)});
+      }
     }
     transfers_.emplace(id, std::move(transfer));
     return id;
@@ -263,11 +262,11 @@ class CurlTransport::Impl {
     Set(easy, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
     if (!connection.ca_file.empty()) Set(easy, CURLOPT_CAINFO, connection.ca_file.c_str());
     SetProxy(easy, connection, request.url.origin().scheme);
-    if (request.method == Method::kHead) Set(easy, CURLOPT_NOBODY, 1L);
 
     curl_slist* list = nullptr;
     for (const auto& [name, value] : request.headers.fields()) {
-      curl_slist* longer = curl_slist_append(list, (name + ": " + value).c_str());
+      const std::string line = std::string(name).append(": ").append(value);
+      curl_slist* longer = curl_slist_append(list, line.c_str());
       if (longer == nullptr) break;
       list = longer;
     }

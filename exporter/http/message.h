@@ -30,8 +30,6 @@ class Headers {
   std::vector<std::pair<std::string, std::string>> fields_;
 };
 
-enum class Method { kGet, kHead };
-
 // What to do with a body.
 enum class BodyUse {
   kKeep,     // into Response::body; more than max_body_bytes is an error (kProtocol)
@@ -39,10 +37,9 @@ enum class BodyUse {
              // one is cut off, which closes the connection and is no error
 };
 
-// One HTTP request. Redirects are never followed and no credential is added: what is in `headers`
+// One GET request. Redirects are never followed and no credential is added: what is in `headers`
 // is what is sent.
 struct Request {
-  Method method = Method::kGet;
   Url url;
   Headers headers;
   BodyUse body_use = BodyUse::kKeep;

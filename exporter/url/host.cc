@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "exporter/url/text.h"
+
 namespace registry_backend {
 namespace {
 
@@ -13,22 +15,12 @@ constexpr std::size_t kMaxNameLength = 253;  // RFC 1035 §2.3.4, without the ro
 constexpr std::size_t kMaxLabelLength = 63;
 
 Error Invalid(std::string_view name, std::string_view why) {
-  // A name from outside may be anything: only its printable start is repeated.
-  std::string shown;
-  for (const char c : name.substr(0, 80)) shown += (c > ' ' && c < 0x7f) ? c : '?';
-  return {ErrorKind::kProtocol, "'" + shown + "' is not a host name: " + std::string(why)};
+  return {ErrorKind::kProtocol,
+          "'" + Printable(name, 80) + "' is not a host name: " + std::string(why)};
 }
 
 bool IsLabelCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-}
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return lower;
 }
 
 // The one canonical spelling of an IPv6 address (RFC 5952), or empty.
@@ -69,7 +61,7 @@ bool LooksLikeIpv4(std::string_view name) {
 }
 
 Result<std::string> CanonicalName(std::string_view name) {
-  std::string lower = Lower(name);
+  std::string lower = LowerAscii(name);
   if (!lower.empty() && lower.front() == '[' && lower.back() == ']') {
     lower = lower.substr(1, lower.size() - 2);
   }

@@ -7,10 +7,12 @@
 #include <charconv>
 #include <memory>
 
+#include "exporter/url/text.h"
+
 namespace registry_backend {
 namespace {
 
-constexpr std::size_t kMaxUrlLength = 16 * 1024;
+constexpr std::size_t kMaxUrlLength = std::size_t{16} * 1024;
 
 struct UrlDeleter {
   void operator()(CURLU* handle) const { curl_url_cleanup(handle); }
@@ -26,20 +28,15 @@ std::string Part(CURLU* handle, CURLUPart part, unsigned int flags = 0) {
   return copy;
 }
 
-// What a broken URL may show of itself: no userinfo, no query, no control characters.
+// What a broken URL may show of itself: nothing up to its last @, no query, no control characters.
 std::string Shown(std::string_view text) {
-  text = text.substr(0, text.find_first_of("?#"));
-  const std::size_t scheme = text.find("//");
-  const std::size_t authority = scheme == std::string_view::npos ? 0 : scheme + 2;
-  const std::string_view host = text.substr(authority, text.find('/', authority) - authority);
-  const std::size_t at = host.rfind('@');
-  const std::size_t after_userinfo = at == std::string_view::npos ? 0 : at + 1;
-  std::string shown(text.substr(0, authority));
-  shown += text.substr(authority + after_userinfo);
-  for (char& c : shown) {
-    if (c < ' ' || c >= 0x7f) c = '?';
+  std::string shown;
+  if (const std::size_t at = text.rfind('@'); at != std::string_view::npos) {
+    shown = std::string(text.substr(0, text.find("//"))) + "//";
+    if (text.find("//") == std::string_view::npos) shown.clear();
+    text.remove_prefix(at + 1);
   }
-  return shown.substr(0, 200);
+  return Printable(shown + std::string(text.substr(0, text.find_first_of("?#"))), 200);
 }
 
 Error Invalid(std::string_view text, std::string_view why) {
@@ -60,13 +57,24 @@ Result<std::string> ToALabels(std::string name) {
   return labels;
 }
 
-// Whether the reference names an authority that begins with a third slash, which libcurl would
-// skip.
-bool HasEmptyAuthority(std::string_view reference) {
-  const std::size_t slashes = reference.find("//");
-  const bool has_authority =
-      slashes == 0 || (slashes != std::string_view::npos && reference[slashes - 1] == ':');
-  return has_authority && reference.substr(slashes + 2).starts_with('/');
+// libcurl reads one slash or three after a scheme as two; others do not. Empty, or what is wrong.
+std::string_view AuthorityFault(std::string_view reference) {
+  reference = reference.substr(0, reference.find_first_of("?#"));
+  const std::size_t colon = reference.find(':');
+  const bool has_scheme = colon != std::string_view::npos && colon < reference.find('/');
+  if (has_scheme) reference.remove_prefix(colon + 1);
+  if (!reference.starts_with("//")) return has_scheme ? "no // follows its scheme" : "";
+  return reference.substr(2).starts_with('/') ? "it names no host" : "";
+}
+
+// Raw bytes beyond ASCII have no place in a URL (RFC 3986 §2); servers that send them mean the
+// encoded form.
+std::string EncodeBeyondAscii(const std::string& text) {
+  std::string encoded;
+  for (const char c : text) {
+    encoded += static_cast<unsigned char>(c) < 0x80 ? std::string(1, c) : PercentEncode({&c, 1});
+  }
+  return encoded;
 }
 
 std::uint16_t NonDefaultPort(const std::string& scheme, const std::string& port) {
@@ -98,7 +106,9 @@ Result<Url> Url::ParseAgainst(const std::string& base, std::string_view referenc
   for (const unsigned char c : reference) {
     if (c <= ' ' || c == 0x7f || c == '\\') return Invalid(reference, "a character is not allowed");
   }
-  if (HasEmptyAuthority(reference)) return Invalid(reference, "it names no host");
+  if (const std::string_view fault = AuthorityFault(reference); !fault.empty()) {
+    return Invalid(reference, fault);
+  }
   const UrlHandle handle(curl_url());
   if (handle == nullptr) return Error{ErrorKind::kInternal, "no memory for a URL"};
   if (!base.empty()) curl_url_set(handle.get(), CURLUPART_URL, base.c_str(), 0);
@@ -119,10 +129,10 @@ Result<Url> Url::ParseAgainst(const std::string& base, std::string_view referenc
 
   const bool userinfo = !Part(handle.get(), CURLUPART_USER).empty() ||
                         !Part(handle.get(), CURLUPART_PASSWORD).empty();
-  std::string path = Part(handle.get(), CURLUPART_PATH);
+  std::string path = EncodeBeyondAscii(Part(handle.get(), CURLUPART_PATH));
   if (path.empty()) path = "/";
-  return Url(Origin{scheme, *std::move(host)}, std::move(path), Part(handle.get(), CURLUPART_QUERY),
-             userinfo);
+  return Url(Origin{scheme, *std::move(host)}, std::move(path),
+             EncodeBeyondAscii(Part(handle.get(), CURLUPART_QUERY)), userinfo);
 }
 
 std::string Url::text() const { return query_.empty() ? shown() : shown() + "?" + query_; }

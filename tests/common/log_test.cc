@@ -27,12 +27,5 @@ TEST(Log, SurvivesBytesThatAreNoText) {
             "ts=2026-11-23T09:00:00.000Z level=info msg=x k=\"\xEF\xBF\xBD\\n\"");
 }
 
-TEST(Log, KnowsItsLevelsAndFormats) {
-  EXPECT_EQ(*ParseLogLevel("warn"), LogLevel::kWarn);
-  EXPECT_EQ(*ParseLogFormat("json"), LogFormat::kJson);
-  EXPECT_EQ(ParseLogLevel("loud").error().message,
-            "log level 'loud' is not one of debug, info, warn, error");
-}
-
 }  // namespace
 }  // namespace registry_backend

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdlib>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -118,6 +120,18 @@ TEST_F(CurlTransportTest, CapsHeaders) {
   EXPECT_EQ(response.error().kind, ErrorKind::kProtocol);
   EXPECT_NE(response.error().message.find("headers"), std::string::npos)
       << response.error().message;
+}
+
+TEST_F(CurlTransportTest, CapsOneLongHeader) {
+  RawServer server([](RawConnection& connection) {
+    connection.ReadRequest();
+    connection.Send("HTTP/1.1 200 OK\r\nX-Filler: ");
+    while (connection.Send(std::string(10'000, 'x'))) {
+    }
+  });
+  const auto response = Ask(Get(server.url() + "/"));
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().kind, ErrorKind::kProtocol) << response.error().message;
 }
 
 TEST_F(CurlTransportTest, CapsABodyThatIsKept) {
@@ -272,12 +286,20 @@ TEST_F(CurlTransportTest, UsesOnlyTheProxyItIsTold) {
   });
   ConnectionOptions options;
   options.http_proxy = proxy.url();
-  options.no_proxy = "direct.example";
-  Request request = Get("http://registry.example/v2/");
+  options.no_proxy = "direct.invalid";
+  Request request = Get("http://registry.invalid/v2/");
   request.connection = std::make_shared<const ConnectionOptions>(options);
   const auto response = Ask(request);
   ASSERT_TRUE(response) << response.error().message;
-  EXPECT_EQ(response->body, "GET http://registry.example/v2/ HTTP/1.1");
+  EXPECT_EQ(response->body, "GET http://registry.invalid/v2/ HTTP/1.1");
+
+  request.url = *Url::Parse("http://direct.invalid/v2/");
+  EXPECT_EQ(Ask(request).error().kind, ErrorKind::kDns);
+
+  setenv("http_proxy", proxy.url().c_str(), 1);
+  EXPECT_EQ(Ask(Get("http://registry.invalid/v2/")).error().kind, ErrorKind::kDns)
+      << "the environment is the command's business";
+  unsetenv("http_proxy");
 }
 
 }  // namespace

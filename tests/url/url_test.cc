@@ -92,5 +92,33 @@ TEST(PercentEncode, LeavesOnlyUnreservedBytes) {
   EXPECT_EQ(PercentEncode("repository:a/b:pull~._-\xff"), "repository%3Aa%2Fb%3Apull~._-%FF");
 }
 
+TEST(Url, BytesBeyondAsciiAreSentEncoded) {
+  const auto url = Url::Parse("https://a.example/b\xff/\xc3\xa9?q=\xfe");
+  ASSERT_TRUE(url) << url.error().message;
+  EXPECT_EQ(url->path(), "/b%FF/%C3%A9");
+  EXPECT_EQ(url->query(), "q=%FE");
+}
+
+TEST(Url, ASchemeIsFollowedByTwoSlashes) {
+  const Url base = *Url::Parse("https://a.example/x/");
+  for (const std::string_view reference :
+       {"https:/evil.example/x", "https:evil.example", "http:x", "///evil.example", "https:///y"}) {
+    EXPECT_FALSE(base.Resolve(reference)) << reference;
+  }
+  EXPECT_EQ(base.Resolve("/v2/x?u=https:///y")->text(), "https://a.example/v2/x?u=https:///y");
+  EXPECT_EQ(base.Resolve("/v2/sha256:abc")->text(), "https://a.example/v2/sha256:abc");
+  EXPECT_EQ(base.Resolve("//b.example/y")->text(), "https://b.example/y");
+}
+
+TEST(Url, APasswordWithAnySignInItIsNotShown) {
+  for (const std::string_view text : {"ftp://user:SEC/RET@a.example/", "https://user:SEC/RET@a..b/",
+                                      "user:SEC?RET@a.example", "https://user:SEC#RET@a..b/"}) {
+    const auto url = Url::Parse(text);
+    ASSERT_FALSE(url) << text;
+    EXPECT_EQ(url.error().message.find("SEC"), std::string::npos) << url.error().message;
+    EXPECT_EQ(url.error().message.find("RET"), std::string::npos) << url.error().message;
+  }
+}
+
 }  // namespace
 }  // namespace registry_backend
