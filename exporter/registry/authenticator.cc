@@ -4,21 +4,20 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "exporter/registry/json.h"
+
 namespace registry_backend {
 namespace {
 
 constexpr std::size_t kMaxTokenBytes = std::size_t{128} * 1024;
 constexpr std::int64_t kShortestLifeSeconds = 60;  // the protocol's default and least value
 constexpr std::int64_t kLongestLifeSeconds = 86400;
+constexpr std::size_t kMaxRealms =
+    16;  // of a scan; a registry that names more is not to be followed
 
 bool FitsAHeader(std::string_view token) {
   return !token.empty() &&
          std::ranges::all_of(token, [](unsigned char c) { return c > ' ' && c < 0x7f; });
-}
-
-std::string TextMember(const nlohmann::json& object, const char* name) {
-  const auto member = object.find(name);
-  return member != object.end() && member->is_string() ? member->get<std::string>() : std::string();
 }
 
 }  // namespace
@@ -37,20 +36,42 @@ Status CheckRealm(const Origin& registry, const Url& realm) {
   return Ok();
 }
 
-Authenticator::Authenticator(ExchangeDriver& driver, Network& network,
+Status CheckAnonymousRealm(const Origin& registry, const Url& realm) {
+  if (realm.origin().scheme == "https" || realm.origin() == registry) return Ok();
+  return Error{ErrorKind::kAuth, "the token realm " + realm.shown() + " that " + registry.text() +
+                                     " names is not https"};
+}
+
+Authenticator::Authenticator(ExchangeDriver& driver, const Loop& loop,
                              const RegistryOptions& options)
-    : driver_(driver), network_(network), options_(options) {}
+    : driver_(driver), loop_(loop), options_(options) {}
 
 void Authenticator::SetCredentials(Credentials credentials) {
   if (credentials == credentials_) return;
   credentials_ = std::move(credentials);
+  ForgetToken();
+  if (!fetch_) return;
+  driver_.Cancel(*std::exchange(fetch_, std::nullopt));
+  const Error changed{ErrorKind::kCancelled, "the credentials have changed"};
+  for (const Done& done : std::exchange(waiting_, {})) done(changed);
+}
+
+void Authenticator::ForgetToken() {
   authorization_.clear();
   renew_at_.reset();
   challenge_.reset();
 }
 
+std::set<Host> Authenticator::RealmHosts() const {
+  std::set<Host> hosts = realms_named_;
+  if (renew_at_) {
+    if (const Result<Url> realm = Url::Parse(challenge_->Get("realm"))) hosts.insert(realm->host());
+  }
+  return hosts;
+}
+
 void Authenticator::Current(Done done) {
-  if (renew_at_ && network_.loop.Now() >= *renew_at_) {
+  if (renew_at_ && loop_.Now() >= *renew_at_) {
     FetchToken(*challenge_, std::move(done));
   } else {
     done(authorization_);
@@ -105,8 +126,8 @@ void Authenticator::FetchToken(const Challenge& challenge, Done done) {
   }
   const std::string authorization =
       credentials_.anonymous() ? std::string() : BasicAuthorization(credentials_);
-  driver_.Start(Exchange(*std::move(request), authorization, Exchange::Redirects::kReport), nullptr,
-                [this](Result<Reply> reply) { OnToken(std::move(reply)); });
+  fetch_ = driver_.Start(Exchange(*std::move(request), authorization, Exchange::Redirects::kReport),
+                         nullptr, [this](Result<Reply> reply) { OnToken(std::move(reply)); });
 }
 
 Result<Request> Authenticator::TokenRequest(const Challenge& challenge) {
@@ -116,12 +137,11 @@ Result<Request> Authenticator::TokenRequest(const Challenge& challenge) {
                  options_.registry.origin().text() +
                      " names a token realm that is not usable: " + realm.error().message};
   }
-  realm_hosts_.insert(realm->host());
-  if (!credentials_.anonymous()) {
-    if (Status allowed = CheckRealm(options_.registry.origin(), *realm); !allowed) {
-      return allowed.error();
-    }
-  }
+  if (realms_named_.size() < kMaxRealms) realms_named_.insert(realm->host());
+  const Origin& registry = options_.registry.origin();
+  const Status allowed = credentials_.anonymous() ? CheckAnonymousRealm(registry, *realm)
+                                                  : CheckRealm(registry, *realm);
+  if (!allowed) return allowed.error();
   std::string scope(challenge.Get("scope"));
   if (scope.empty()) scope = "repository:" + options_.repository + ":pull";
   std::string text = realm->text() + (realm->query().empty() ? "?" : "&");
@@ -140,6 +160,7 @@ Result<Request> Authenticator::TokenRequest(const Challenge& challenge) {
 }
 
 void Authenticator::OnToken(Result<Reply> reply) {
+  fetch_.reset();
   const Result<std::string> authorization = ReadToken(std::move(reply));
   authorization_ = authorization ? *authorization : std::string();
   if (!authorization) renew_at_.reset();
@@ -155,7 +176,7 @@ Result<std::string> Authenticator::ReadToken(Result<Reply> reply) {
   const std::string where = "the token service at " + reply->url.shown();
   if (reply->redirect)
     return Error{ErrorKind::kProtocol, where + " redirects, which is not followed"};
-  const auto json = nlohmann::json::parse(reply->response.body, nullptr, false);
+  const auto json = ParseJson(reply->response.body);
   if (!json.is_object()) return Error{ErrorKind::kProtocol, where + " sends no JSON object"};
   std::string token = TextMember(json, "token");
   if (token.empty()) token = TextMember(json, "access_token");
@@ -165,7 +186,7 @@ Result<std::string> Authenticator::ReadToken(Result<Reply> reply) {
   const std::int64_t seconds =
       std::clamp(life != json.end() && life->is_number_integer() ? life->get<std::int64_t>() : 0,
                  kShortestLifeSeconds, kLongestLifeSeconds);
-  renew_at_ = network_.loop.Now() + std::chrono::seconds(seconds) * 9 / 10;
+  renew_at_ = loop_.Now() + std::chrono::seconds(seconds) * 9 / 10;
   return "Bearer " + token;
 }
 

@@ -1,6 +1,6 @@
 #include "exporter/registry/challenge.h"
 
-#include <algorithm>
+#include "exporter/url/text.h"
 
 namespace registry_backend {
 namespace {
@@ -9,14 +9,6 @@ namespace {
 bool IsTokenCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
          std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return lower;
 }
 
 // Reads one field from left to right.
@@ -70,7 +62,7 @@ void ReadField(std::string_view field, std::vector<Challenge>& challenges) {
     }
     reader.SkipBlanks();
     if (reader.Peek() != '=') {  // a word not followed by `=` is a scheme
-      challenges.push_back({Lower(word), {}});
+      challenges.push_back({LowerAscii(word), {}});
       continue;
     }
     reader.Skip();
@@ -80,7 +72,8 @@ void ReadField(std::string_view field, std::vector<Challenge>& challenges) {
       reader.SkipToComma();  // base64 of a token68 ends in `=` signs: no parameter
       continue;
     }
-    if (challenges.size() > first) challenges.back().parameters.emplace_back(Lower(word), value);
+    if (challenges.size() > first)
+      challenges.back().parameters.emplace_back(LowerAscii(word), value);
   }
 }
 

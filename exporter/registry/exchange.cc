@@ -60,14 +60,12 @@ std::optional<Duration> ParseRetryAfter(std::string_view field, WallTime now) {
   const auto [end, fault] = std::from_chars(field.data(), field.data() + field.size(), whole);
   if (fault == std::errc::result_out_of_range) return kLongestRetryAfter;
   if (fault == std::errc() && end == field.data() + field.size()) {
-    return std::clamp<Duration>(seconds(std::min(whole, 3600LL)), Duration::zero(),
-                                kLongestRetryAfter);
+    return std::min<Duration>(seconds(std::clamp(whole, 0LL, 3600LL)), kLongestRetryAfter);
   }
   const std::time_t date = curl_getdate(std::string(field).c_str(), nullptr);
   if (date < 0) return std::nullopt;
   const auto ahead = date - WallClock::to_time_t(now);
-  return std::clamp<Duration>(seconds(std::min<std::time_t>(ahead, 3600)), Duration::zero(),
-                              kLongestRetryAfter);
+  return std::min<Duration>(seconds(std::clamp<std::time_t>(ahead, 0, 3600)), kLongestRetryAfter);
 }
 
 Exchange::Exchange(Request request, std::string authorization, Redirects redirects)
@@ -102,7 +100,7 @@ Exchange::Step Exchange::OnResponse(Responded event, double jitter) {
 Exchange::Step Exchange::OnAnswer(Response response, WallTime at, double jitter) {
   const int status = response.status;
   if (status >= 200 && status < 300) return Reply{std::move(response), request_.url, std::nullopt};
-  if (status == 401) return OnUnauthorized(std::move(response));
+  if (status == 401) return OnUnauthorized(response);
   if (IsRedirect(status)) return OnRedirect(std::move(response));
   if (MayPass(status)) {
     const auto at_least = ParseRetryAfter(response.headers.Get("retry-after"), at);
@@ -113,7 +111,7 @@ Exchange::Step Exchange::OnAnswer(Response response, WallTime at, double jitter)
 
 // A challenge is answered once: with what we have, or with a fresh token where the one we sent has
 // lost its worth. A second refusal is the registry's last word.
-Exchange::Step Exchange::OnUnauthorized(Response response) {
+Exchange::Step Exchange::OnUnauthorized(const Response& response) {
   if (has_authorized_) {
     Error error = StatusError(response);
     error.message += ": the credentials were refused (wrong or expired?)";
@@ -154,9 +152,10 @@ Exchange::Step Exchange::RetryOr(Error error, std::optional<Duration> at_least, 
 }
 
 Error Exchange::StatusError(const Response& response) const {
-  return {KindOfStatus(response.status), request_.url.shown() + ": status " +
-                                             std::to_string(response.status) +
-                                             std::string(StatusText(response.status))};
+  return {KindOfStatus(response.status),
+          request_.url.shown() + ": status " + std::to_string(response.status) +
+              std::string(StatusText(response.status)),
+          response.status};
 }
 
 }  // namespace registry_backend

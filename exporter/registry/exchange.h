@@ -70,7 +70,7 @@ class Exchange {
   Step SendAgain();
   Step OnResponse(Responded event, double jitter);
   Step OnAnswer(Response response, WallTime at, double jitter);
-  Step OnUnauthorized(Response response);
+  Step OnUnauthorized(const Response& response);
   Step OnRedirect(Response response);
   Step RetryOr(Error error, std::optional<Duration> at_least, double jitter);
   [[nodiscard]] Error StatusError(const Response& response) const;

@@ -2,14 +2,10 @@
 
 #include <algorithm>
 
+#include "exporter/url/text.h"
+
 namespace registry_backend {
 namespace {
-
-char LowerAscii(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool SameWord(std::string_view a, std::string_view lower) {
-  return std::ranges::equal(a, lower, [](char x, char y) { return LowerAscii(x) == y; });
-}
 
 // Takes the next piece of `rest` up to `separator`; separators inside quotes do not count.
 std::string_view TakeUntil(std::string_view& rest, char separator) {
@@ -30,18 +26,13 @@ std::string_view TakeUntil(std::string_view& rest, char separator) {
   return piece;
 }
 
-std::string_view Trim(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 // Whether the parameters after a link's target say rel=next; rel may list several relations.
 bool IsNext(std::string_view parameters) {
   while (!parameters.empty()) {
     const std::string_view parameter = Trim(TakeUntil(parameters, ';'));
     const std::size_t equals = parameter.find('=');
-    if (equals == std::string_view::npos || !SameWord(Trim(parameter.substr(0, equals)), "rel")) {
+    if (equals == std::string_view::npos ||
+        !EqualIgnoringCase(Trim(parameter.substr(0, equals)), "rel")) {
       continue;
     }
     std::string_view value = Trim(parameter.substr(equals + 1));
@@ -49,7 +40,7 @@ bool IsNext(std::string_view parameters) {
       value = value.substr(1, value.size() - 2);
     }
     while (!value.empty()) {
-      if (SameWord(TakeUntil(value, ' '), "next")) return true;
+      if (EqualIgnoringCase(TakeUntil(value, ' '), "next")) return true;
     }
     return false;  // RFC 8288 §3.3: only the first rel counts
   }

@@ -1,8 +1,11 @@
 #include "exporter/registry/manifest.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "exporter/registry/digest.h"
+#include "exporter/registry/json.h"
+#include "exporter/url/text.h"
 
 namespace registry_backend {
 namespace {
@@ -15,28 +18,31 @@ Error Broken(std::string_view what) {
   return {ErrorKind::kProtocol, "the manifest is not usable: " + std::string(what)};
 }
 
-// The member if it is a string, else empty.
-std::string Text(const Json& object, const char* name) {
-  const auto member = object.find(name);
-  return member != object.end() && member->is_string() ? member->get<std::string>() : std::string();
+// A name fit for reports and labels; anything else is `unknown`.
+bool IsPlatformName(std::string_view name) {
+  return name.size() <= 64 && std::ranges::all_of(name, [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '_' || c == '.' || c == '-' || c == '/';
+         });
 }
 
 std::string PlatformOf(const Json& descriptor) {
   const auto platform = descriptor.find("platform");
   if (platform == descriptor.end() || !platform->is_object()) return "unknown";
-  const std::string os = Text(*platform, "os");
-  const std::string architecture = Text(*platform, "architecture");
-  const std::string variant = Text(*platform, "variant");
+  const std::string os = TextMember(*platform, "os");
+  const std::string architecture = TextMember(*platform, "architecture");
+  const std::string variant = TextMember(*platform, "variant");
   if (os.empty() || architecture.empty()) return "unknown";
-  return os + "/" + architecture + (variant.empty() ? "" : "/" + variant);
+  const std::string name = os + "/" + architecture + (variant.empty() ? "" : "/" + variant);
+  return IsPlatformName(name) ? name : "unknown";
 }
 
 Result<Descriptor> ReadDescriptor(const Json& json, std::string_view where) {
   if (!json.is_object()) return Broken(std::string(where) + " is no descriptor");
   Descriptor descriptor;
-  descriptor.digest = Text(json, "digest");
+  descriptor.digest = TextMember(json, "digest");
   if (!IsDigest(descriptor.digest)) return Broken(std::string(where) + " has no valid digest");
-  descriptor.media_type = Text(json, "mediaType");
+  descriptor.media_type = TextMember(json, "mediaType");
   if (descriptor.media_type.empty()) descriptor.media_type = kUnknownMediaType;
   const auto size = json.find("size");
   if (size != json.end() && size->is_number_integer()) descriptor.size = size->get<std::int64_t>();
@@ -64,23 +70,17 @@ bool IsKnownType(std::string_view type) {
          type == kOciIndex;
 }
 
-std::string_view WithoutParameters(std::string_view content_type) {
-  std::string_view type = content_type.substr(0, content_type.find(';'));
-  while (!type.empty() && type.back() == ' ') type.remove_suffix(1);
-  return type;
-}
-
 Result<std::string> DecideType(const Json& json, std::string_view content_type) {
-  if (json.contains("fsLayers") || json.value("schemaVersion", Json()) == 1) {
+  const auto version = json.find("schemaVersion");
+  if (json.contains("fsLayers") || (version != json.end() && *version == 1)) {
     return Broken("it is of schema 1, which registries no longer serve to current clients");
   }
-  const std::string own = Text(json, "mediaType");
+  const std::string own = TextMember(json, "mediaType");
   if (!own.empty()) {
-    if (!IsKnownType(own))
-      return Broken("media type '" + own.substr(0, 100) + "' is not supported");
+    if (!IsKnownType(own)) return Broken("media type '" + Printable(own) + "' is not supported");
     return own;
   }
-  const std::string_view served = WithoutParameters(content_type);
+  const std::string_view served = Trim(content_type.substr(0, content_type.find(';')));
   if (IsKnownType(served)) return std::string(served);
   if (json.contains("manifests")) return std::string(kOciIndex);
   if (json.contains("config") || json.contains("layers")) return std::string(kOciManifest);
@@ -90,7 +90,7 @@ Result<std::string> DecideType(const Json& json, std::string_view content_type) 
 }  // namespace
 
 Result<Manifest> ParseManifest(std::string_view bytes, std::string_view content_type) {
-  const Json json = Json::parse(bytes, nullptr, /*allow_exceptions=*/false);
+  const Json json = ParseJson(bytes);
   if (!json.is_object()) return Broken("it is no JSON object");
   Result<std::string> type = DecideType(json, content_type);
   if (!type) return type.error();

@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "exporter/registry/digest.h"
+#include "exporter/registry/json.h"
 #include "exporter/registry/link.h"
 #include "exporter/registry/reference.h"
+#include "exporter/url/text.h"
 
 namespace registry_backend {
 namespace {
@@ -15,6 +17,8 @@ constexpr std::size_t kMaxManifestBytes = std::size_t{4} * 1024 * 1024;
 // Of a blob that the registry serves itself this much is read to keep the connection usable; a
 // longer body is cut off.
 constexpr std::size_t kMaxDrainedBytes = std::size_t{16} * 1024;
+
+constexpr std::size_t kMaxRejectedTags = 100;  // of a page
 
 std::string AcceptedManifests() {
   std::string accepted;
@@ -26,42 +30,34 @@ std::string AcceptedManifests() {
   return accepted;
 }
 
-std::string Printable(std::string_view text) {
-  std::string shown(text.substr(0, 128));
-  for (char& c : shown) {
-    if (c < ' ' || c >= 0x7f) c = '?';
-  }
-  return shown;
-}
-
 }  // namespace
 
 RegistryClient::RegistryClient(Network network, RegistryOptions options)
     : network_(network),
       options_(std::move(options)),
       driver_(network, options_.request_timeout),
-      authenticator_(driver_, network_, options_) {}
+      authenticator_(driver_, network.loop, options_) {}
 
 RegistryClient::~RegistryClient() {
-  for (const auto& [call, waiting] : calls_) Release(waiting);
+  for (const auto& [call, waiting] : operations_) Release(waiting);
 }
 
 void RegistryClient::SetCredentials(Credentials credentials) {
   authenticator_.SetCredentials(std::move(credentials));
 }
 
-CallId RegistryClient::Start(const Operation& operation, Done done) {
-  const auto call = static_cast<CallId>(++last_call_);
-  calls_.emplace(call, std::monostate{});
+OperationId RegistryClient::Start(const Operation& operation, Done done) {
+  const auto call = static_cast<OperationId>(++last_operation_);
+  operations_.emplace(call, std::monostate{});
   Result<Request> request = MakeRequest(operation);
   if (!request) {
     FailLater(call, request.error(), std::move(done));
     return call;
   }
   authenticator_.Current(
-      [this, call, operation, request = *std::move(request),
+      [this, call, operation = operation, request = *std::move(request),
        done = std::move(done)](const Result<std::string>& authorization) mutable {
-        if (!calls_.contains(call)) return;  // cancelled while a token was renewed
+        if (!operations_.contains(call)) return;  // cancelled while a token was renewed
         if (authorization) {
           Begin(call, std::move(request), *authorization, std::move(operation), std::move(done));
         } else {
@@ -71,19 +67,19 @@ CallId RegistryClient::Start(const Operation& operation, Done done) {
   return call;
 }
 
-void RegistryClient::FailLater(CallId call, Error error, Done done) {
-  calls_[call] = network_.loop.At(network_.loop.Now(),
-                                  [this, call, error = std::move(error), done = std::move(done)] {
-                                    calls_.erase(call);
-                                    done(error);
-                                  });
+void RegistryClient::FailLater(OperationId call, Error error, Done done) {
+  operations_[call] = network_.loop.At(
+      network_.loop.Now(), [this, call, error = std::move(error), done = std::move(done)] {
+        operations_.erase(call);
+        done(error);
+      });
 }
 
-void RegistryClient::Cancel(CallId call) {
-  const auto found = calls_.find(call);
-  if (found == calls_.end()) return;
+void RegistryClient::Cancel(OperationId call) {
+  const auto found = operations_.find(call);
+  if (found == operations_.end()) return;
   Release(found->second);
-  calls_.erase(found);
+  operations_.erase(found);
 }
 
 void RegistryClient::Release(const Waiting& waiting) {
@@ -94,16 +90,16 @@ void RegistryClient::Release(const Waiting& waiting) {
   }
 }
 
-void RegistryClient::Begin(CallId call, Request request, const std::string& authorization,
+void RegistryClient::Begin(OperationId call, Request request, const std::string& authorization,
                            Operation operation, Done done) {
   Exchange exchange(std::move(request), authorization, Exchange::Redirects::kFollowOwnOrigin);
-  calls_[call] = driver_.Start(
+  operations_[call] = driver_.Start(
       std::move(exchange),
       [this](Exchange::Authorize question, ExchangeDriver::Authorized authorized) {
         authenticator_.Answer(std::move(question), std::move(authorized));
       },
       [this, call, operation = std::move(operation), done = std::move(done)](Result<Reply> reply) {
-        calls_.erase(call);
+        operations_.erase(call);
         done(reply ? Read(operation, std::move(reply).value()) : std::move(reply).error());
       });
 }
@@ -153,28 +149,24 @@ Result<Answer> RegistryClient::Read(const Operation& operation, Reply reply) con
     return Answer(
         BlobSource{redirected, redirected ? *std::move(reply.redirect) : std::move(reply.url)});
   }
-  if (reply.redirect) {
-    return Error{ErrorKind::kProtocol, reply.url.shown() + ": redirected to " +
-                                           reply.redirect->host().text() +
-                                           ", which is followed for blobs only"};
-  }
-  return operation.kind == Operation::Kind::kTags ? ReadTags(std::move(reply))
+  if (reply.redirect) return Answer(Elsewhere{*std::move(reply.redirect)});
+  return operation.kind == Operation::Kind::kTags ? ReadTags(reply)
                                                   : ReadManifest(operation.reference, reply);
 }
 
-Result<Answer> RegistryClient::ReadTags(Reply reply) const {
+Result<Answer> RegistryClient::ReadTags(const Reply& reply) const {
   const std::string where = reply.url.shown() + ": ";
-  const auto json = nlohmann::json::parse(reply.response.body, nullptr, false);
+  const auto json = ParseJson(reply.response.body);
   const auto tags = json.is_object() ? json.find("tags") : json.end();
   if (!json.is_object() || tags == json.end() || !(tags->is_array() || tags->is_null())) {
     return Error{ErrorKind::kProtocol, where + "the answer is no tag list"};
   }
   TagPage page;
   for (const auto& tag : *tags) {
-    std::string name = tag.is_string() ? tag.get<std::string>() : tag.dump(-1, ' ', true);
+    std::string name = tag.is_string() ? tag.get<std::string>() : tag.type_name();
     if (tag.is_string() && IsTag(name)) {
       page.tags.push_back(std::move(name));
-    } else {
+    } else if (page.rejected.size() < kMaxRejectedTags) {
       page.rejected.push_back(Printable(name));
     }
   }

@@ -29,8 +29,8 @@ struct Operation {
 
 struct TagPage {
   std::vector<std::string> tags;  // valid; as served: unsorted, may repeat
-  std::vector<std::string>
-      rejected;             // names that are no valid tags, cut to 128 printable characters
+  // The first 100 names that are no valid tags, made printable.
+  std::vector<std::string> rejected;
   std::optional<Url> next;  // on the registry's own origin
 };
 
@@ -47,7 +47,14 @@ struct BlobSource {
             // query may be a credential.
 };
 
-using Answer = std::variant<TagPage, FetchedManifest, BlobSource>;
+// A redirect of something other than a blob to another origin; it was not followed.
+struct Elsewhere {
+  Url url;
+};
+
+using Answer = std::variant<TagPage, FetchedManifest, BlobSource, Elsewhere>;
+
+enum class OperationId : std::uint64_t {};
 
 // Asks one repository of one registry. Outlives scans: it keeps the registry's way of asking for
 // credentials, and tokens. Network thread only.
@@ -64,14 +71,15 @@ class RegistryClient {
   void SetCredentials(Credentials credentials);
 
   // `done` runs once, later, from the loop, unless cancelled; the Answer's alternative is that of
-  // the operation's kind. A manifest's bytes have been checked against the digest asked for and the
-  // one the registry names (else kDigest). A blob is asked for by GET of its first byte: some
-  // registries answer HEAD themselves and redirect only GET.
-  CallId Start(const Operation& operation, Done done);
-  void Cancel(CallId call);
+  // the operation's kind, or Elsewhere. A manifest's bytes have been checked against the digest
+  // asked for and the one the registry names (else kDigest). A blob is asked for by GET of its
+  // first byte: some registries answer HEAD themselves and redirect only GET.
+  OperationId Start(const Operation& operation, Done done);
+  void Cancel(OperationId call);
 
-  // Hosts of the token realms seen so far.
-  [[nodiscard]] const std::set<Host>& realm_hosts() const { return authenticator_.realm_hosts(); }
+  // Hosts of the token realms seen since ForgetRealms, and of the one whose token is in use.
+  [[nodiscard]] std::set<Host> RealmHosts() const { return authenticator_.RealmHosts(); }
+  void ForgetRealms() { authenticator_.ForgetRealms(); }
   [[nodiscard]] const RegistryOptions& options() const { return options_; }
 
  private:
@@ -79,20 +87,20 @@ class RegistryClient {
   using Waiting = std::variant<std::monostate, ExchangeId, TimerId>;
 
   [[nodiscard]] Result<Request> MakeRequest(const Operation& operation) const;
-  void FailLater(CallId call, Error error, Done done);
+  void FailLater(OperationId call, Error error, Done done);
   void Release(const Waiting& waiting);
-  void Begin(CallId call, Request request, const std::string& authorization, Operation operation,
-             Done done);
+  void Begin(OperationId call, Request request, const std::string& authorization,
+             Operation operation, Done done);
   [[nodiscard]] Result<Answer> Read(const Operation& operation, Reply reply) const;
-  [[nodiscard]] Result<Answer> ReadTags(Reply reply) const;
+  [[nodiscard]] Result<Answer> ReadTags(const Reply& reply) const;
   [[nodiscard]] Result<Answer> ReadManifest(const std::string& reference, const Reply& reply) const;
 
   Network network_;
   const RegistryOptions options_;
   ExchangeDriver driver_;
   Authenticator authenticator_;
-  std::uint64_t last_call_ = 0;
-  std::unordered_map<CallId, Waiting> calls_;
+  std::uint64_t last_operation_ = 0;
+  std::unordered_map<OperationId, Waiting> operations_;
 };
 
 }  // namespace registry_backend

@@ -131,6 +131,7 @@ TEST_F(ExchangeTest, WaitsAsLongAsTheRegistryAsksButNoLongerThanAMinute) {
   EXPECT_FALSE(ParseRetryAfter("soon", kNow));
   EXPECT_FALSE(ParseRetryAfter("", kNow));
   EXPECT_EQ(ParseRetryAfter("-5", kNow), Duration::zero());
+  EXPECT_EQ(ParseRetryAfter("-9223372036854775807", kNow), Duration::zero());
   EXPECT_EQ(ParseRetryAfter("Tue, 14 Nov 2000 22:13:50 GMT", kNow), Duration::zero());
 }
 

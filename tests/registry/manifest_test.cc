@@ -90,6 +90,31 @@ TEST(Manifest, RefusesWhatItCannotTrust) {
 
 TEST(Manifest, SurvivesDeepNesting) {
   EXPECT_FALSE(ParseManifest(std::string(1'000'000, '['), ""));
+  const std::string nested = std::string(300'000, '[') + std::string(300'000, ']');
+  EXPECT_FALSE(ParseManifest(R"({"schemaVersion":)" + nested + "}", ""));
+  EXPECT_TRUE(ParseManifest(Image("").insert(1, R"("annotations":{"a":"]]]][[[[{{{{"},)"), ""))
+      << "brackets in text are none";
+}
+
+TEST(Manifest, APlatformIsAShortNameOrUnknown) {
+  const auto platform = [](const std::string& architecture) {
+    const auto manifest = ParseManifest(R"({"manifests":[{"digest":")" + kA +
+                                            R"(","platform":{"os":"linux","architecture":")" +
+                                            architecture + R"("}}]})",
+                                        "");
+    return manifest->manifests.at(0).platform;
+  };
+  EXPECT_EQ(platform("arm64"), "linux/arm64");
+  EXPECT_EQ(platform(std::string(100, 'x')), "unknown");
+  EXPECT_EQ(platform("<b>"), "unknown");
+  EXPECT_EQ(platform("\\u001b[31m"), "unknown");
+}
+
+TEST(Manifest, AMediaTypeInAMessageIsPrintable) {
+  const auto manifest = ParseManifest(R"({"mediaType":"\u001b[31mx"})", "");
+  ASSERT_FALSE(manifest);
+  EXPECT_NE(manifest.error().message.find("'?[31mx'"), std::string::npos)
+      << manifest.error().message;
 }
 
 }  // namespace
