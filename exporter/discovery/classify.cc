@@ -5,22 +5,14 @@
 #include <string_view>
 #include <vector>
 
+#include "exporter/url/text.h"
+
 namespace registry_backend {
 namespace {
 
 using Labels = std::vector<std::string_view>;
 
 constexpr std::string_view kS3 = "s3";
-
-Labels Split(std::string_view name) {
-  Labels labels;
-  while (true) {
-    const std::size_t dot = name.find('.');
-    labels.push_back(name.substr(0, dot));
-    if (dot == std::string_view::npos) return labels;
-    name.remove_prefix(dot + 1);
-  }
-}
 
 std::string Join(const Labels& labels) {
   std::string text;
@@ -51,9 +43,15 @@ bool IsRegion(std::string_view label) {
          std::ranges::all_of(label.substr(last + 1), is_digit);
 }
 
-std::string FirstPathSegment(const Url& url) {
+// The bucket that a path-style URL names; empty where it is none that S3 would allow.
+std::string BucketOfPath(const Url& url) {
   const std::string_view path = std::string_view(url.path()).substr(1);
-  return std::string(path.substr(0, path.find('/')));
+  const std::string_view bucket = path.substr(0, path.find('/'));
+  const bool valid = bucket.size() <= 63 && std::ranges::all_of(bucket, [](char c) {
+                       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                              (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+                     });
+  return std::string(valid ? bucket : std::string_view());
 }
 
 // What stands where S3's name stands.
@@ -98,14 +96,14 @@ std::optional<Service> TakeService(Labels& labels) {
 
 EndpointInfo Classify(const Url& url) {
   EndpointInfo info;
-  Labels labels = Split(url.host().name());
+  Labels labels = Split(url.host().name(), '.');
   TakeLast(labels, "cn");
   if (!TakeLast(labels, "com") || !TakeLast(labels, "amazonaws")) return info;
   const std::optional<Service> service = TakeService(labels);
   if (!service || (labels.empty() && !service->has_path_style)) return info;
   info.provider = kS3;
   info.storage_region = service->region;
-  info.bucket = labels.empty() ? FirstPathSegment(url) : Join(labels);
+  info.bucket = labels.empty() ? BucketOfPath(url) : Join(labels);
   return info;
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -17,10 +18,11 @@ namespace registry_backend {
 
 // What to ask of a repository next, and what the answers mean: tag pages lead to tags, tags to
 // manifests, indexes to further manifests, manifests to blobs, blobs to hosts. Every manifest and
-// every blob is asked for once however many tags share it. Without I/O or clock.
+// every blob is asked for once however many tags share it. At the end, hosts that earlier scans
+// knew and this one did not meet are looked for by their witnesses. Without I/O or clock.
 class ScanPlan {
  public:
-  ScanPlan(ScanOptions options, Host registry);
+  ScanPlan(ScanOptions options, ScanHints hints, Host registry);
 
   // The next thing to ask, if there is one now: blobs before manifests before tag pages, so that
   // the stages overlap and little is kept waiting. More may come with the answers still under way.
@@ -50,19 +52,30 @@ class ScanPlan {
     std::optional<Host> host;
     bool failed = false;
   };
+  struct Witness {
+    Host host;
+    std::string digest;
+  };
 
+  std::optional<Operation> NextOfRepository();
   void OnTags(const Operation& operation, Result<Answer> answer);
   void SelectTags();
   void OnManifest(const std::string& reference, Result<Answer> answer);
   void OnBlob(const std::string& digest, const Result<Answer>& answer);
+  void CallWitnesses();
+  std::optional<Operation> NextWitness();
+  void OnWitness(const std::string& digest, const Result<Answer>& answer);
+  void FailManifest(const std::string& reference, const Error& error);
   void Learn(const FetchedManifest& fetched, int depth);
   void WantManifest(const std::string& digest, int depth);
   void WantBlob(const std::string& digest);
+  void FailOverflow(std::string_view what);
   void Fail(ScanError::Scope scope, const std::string& name, const Error& error);
   void FailLeftOver(const Error& why);
   [[nodiscard]] ScanOutcome JudgeOutcome(const ScanResult& result) const;
 
   const ScanOptions options_;
+  const ScanHints hints_;
   const Host registry_;
 
   std::optional<std::string> next_page_ = "";  // the URL; empty: the first
@@ -70,12 +83,19 @@ class ScanPlan {
   bool first_page_seen_ = false;
   bool all_pages_seen_ = false;
   std::vector<std::string> listed_;  // not yet selected
+  std::size_t rejected_tags_ = 0;
 
   std::unordered_map<std::string, TagState> tags_;
   std::unordered_map<std::string, ManifestState> manifests_;
   std::unordered_map<std::string, BlobState> blobs_;
   std::deque<std::string> manifest_queue_;  // tags and digests
   std::deque<std::string> blob_queue_;
+  std::size_t under_way_ = 0;
+  bool overflowed_ = false;
+
+  bool witnesses_called_ = false;
+  std::deque<Witness> witness_queue_;
+  std::unordered_multimap<std::string, Host> witnesses_asked_;  // by digest, under way
   ScanResult result_;
 };
 

@@ -1,6 +1,7 @@
 #include "exporter/discovery/scan_result.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace registry_backend {
 
@@ -55,19 +56,23 @@ void KeepCommon(EndpointInfo& info, const EndpointInfo& other) {
 }
 
 double ScanResult::coverage() const {
-  if (asked.total() == 0) return outcome == ScanOutcome::kComplete ? 1 : 0;
+  if (asked.total() == 0) return 0;
   return static_cast<double>(asked.total() - unresolved.total()) /
          static_cast<double>(asked.total());
+}
+
+void ScanResult::AddError(ScanError error) {
+  ErrorsOfKind& kind = reasons[error.error.kind];
+  if (kind.count++ == 0) kind.first = error.error;
+  if (errors.size() < kMaxErrors) errors.push_back(std::move(error));
 }
 
 const Error* ScanResult::main_error() const {
   const auto on_target = std::ranges::find(errors, ScanError::Scope::kTarget, &ScanError::scope);
   if (on_target != errors.end()) return &on_target->error;
-  const auto most = std::ranges::max_element(reasons, {}, [](const auto& r) { return r.second; });
-  if (most == reasons.end()) return nullptr;
-  const auto example =
-      std::ranges::find(errors, most->first, [](const ScanError& e) { return e.error.kind; });
-  return example != errors.end() ? &example->error : nullptr;
+  const auto most =
+      std::ranges::max_element(reasons, {}, [](const auto& reason) { return reason.second.count; });
+  return most == reasons.end() ? nullptr : &most->second.first;
 }
 
 }  // namespace registry_backend

@@ -3,6 +3,7 @@
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -95,6 +96,12 @@ struct ScanCounts {
   bool operator==(const ScanCounts&) const = default;
 };
 
+// The errors of one kind.
+struct ErrorsOfKind {
+  std::uint64_t count = 0;
+  Error first;
+};
+
 struct ScanResult {
   // More errors than this are counted in `reasons` only.
   static constexpr std::size_t kMaxErrors = 1000;
@@ -107,16 +114,22 @@ struct ScanResult {
   ScanCounts asked;       // unique tags, manifests and blobs
   ScanCounts unresolved;  // those of them that got no answer
   std::vector<ScanError> errors;
-  std::map<ErrorKind, std::uint64_t> reasons;  // of all errors
+  std::map<ErrorKind, ErrorsOfKind> reasons;  // of all errors
 
   std::vector<ScannedTag> tags;                                // newest first
   std::unordered_map<std::string, ScannedManifest> manifests;  // by digest; resolved ones
   std::unordered_map<std::string, Host> blob_hosts;            // by digest; resolved ones
   std::map<EndpointKey, SeenEndpoint> endpoints;
+  // Hosts of blobs that served nothing the scan asked for, but are still named for a digest they
+  // served before, or of which that could not be found out: not gone, only not selected.
+  std::set<Host> witnessed;
 
   // Resolved ÷ asked for, over tags, manifests and blobs; 0 where nothing could be asked for.
   [[nodiscard]] double coverage() const;
-  // The error that says best why the scan was not complete; null if it was.
+  // Adds to errors and reasons.
+  void AddError(ScanError error);
+  // The error that says best why the scan was not complete: one of the target's, else the first of
+  // the most frequent kind. Null if there was none.
   [[nodiscard]] const Error* main_error() const;
 };
 

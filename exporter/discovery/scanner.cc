@@ -4,16 +4,17 @@
 
 namespace registry_backend {
 
-Scanner::Scanner(Loop& loop, RegistryClient& client, ScanOptions options)
+Scanner::Scanner(Loop& loop, RegistryClient& client, ScanOptions options, ScanHints hints)
     : loop_(loop),
       client_(client),
       options_(options),
-      plan_(options, client.options().registry.host()) {}
+      plan_(options, std::move(hints), client.options().registry.host()) {}
 
 Scanner::~Scanner() { CallOff(); }
 
 void Scanner::Start(Done done) {
   done_ = std::move(done);
+  client_.ForgetRealms();
   started_ = loop_.Now();
   started_at_ = WallClock::now();
   timeout_ = loop_.At(started_ + options_.timeout, [this] { OnTimeout(); });
@@ -25,11 +26,12 @@ void Scanner::Pump() {
     std::optional<Operation> operation = plan_.Next();
     if (!operation) break;
     const std::uint64_t number = ++last_operation_;
-    const CallId call = client_.Start(*operation, [this, number, operation](Result<Answer> answer) {
-      under_way_.erase(number);
-      plan_.Finish(*operation, std::move(answer));
-      Pump();
-    });
+    const OperationId call =
+        client_.Start(*operation, [this, number, operation](Result<Answer> answer) {
+          under_way_.erase(number);
+          plan_.Finish(*operation, std::move(answer));
+          Pump();
+        });
     under_way_.emplace(number, call);
   }
   if (under_way_.empty()) End(std::nullopt);
@@ -51,7 +53,7 @@ void Scanner::OnTimeout() {
 
 void Scanner::End(const std::optional<Error>& cut_short) {
   CallOff();
-  for (const Host& realm : client_.realm_hosts()) plan_.Observe(Serves::kTokens, realm, "direct");
+  for (const Host& realm : client_.RealmHosts()) plan_.Observe(Serves::kTokens, realm, "direct");
   ScanResult result = std::move(plan_).Take(cut_short);
   result.started = started_at_;
   result.finished = WallClock::now();

@@ -17,7 +17,7 @@ class Scanner {
   using Done = std::function<void(ScanResult)>;
 
   // `loop` and `client` outlive the scanner.
-  Scanner(Loop& loop, RegistryClient& client, ScanOptions options);
+  Scanner(Loop& loop, RegistryClient& client, ScanOptions options, ScanHints hints);
   ~Scanner();  // calls off what is under way; `done` does not run then
   Scanner(const Scanner&) = delete;
   Scanner& operator=(const Scanner&) = delete;
@@ -39,7 +39,7 @@ class Scanner {
   Time started_;
   WallTime started_at_;
   std::optional<TimerId> timeout_;
-  std::unordered_map<std::uint64_t, CallId> under_way_;
+  std::unordered_map<std::uint64_t, OperationId> under_way_;
   std::uint64_t last_operation_ = 0;
 };
 

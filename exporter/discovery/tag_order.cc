@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include "exporter/url/text.h"
+
 namespace registry_backend {
 namespace {
 
@@ -42,16 +44,6 @@ std::optional<Version> ParseDated(std::string_view text) {
   return std::nullopt;
 }
 
-std::vector<std::string_view> SplitAtDots(std::string_view text) {
-  std::vector<std::string_view> parts;
-  while (true) {
-    const std::size_t dot = text.find('.');
-    parts.push_back(text.substr(0, dot));
-    if (dot == std::string_view::npos) return parts;
-    text.remove_prefix(dot + 1);
-  }
-}
-
 // `1.2.3`, `1.2`, `1.2.3-rc.1`; tags cannot hold the `+` of build metadata.
 std::optional<Version> ParseSemantic(std::string_view text) {
   Version version{Kind::kSemantic, {}, {}};
@@ -64,7 +56,7 @@ std::optional<Version> ParseSemantic(std::string_view text) {
   if (version.numbers.empty()) return std::nullopt;
   if (text.empty()) return version;
   if (text.front() != '-' || text.size() == 1) return std::nullopt;
-  version.pre_release = SplitAtDots(text.substr(1));
+  version.pre_release = Split(text.substr(1), '.');
   return version;
 }
 

@@ -12,6 +12,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kS3 = "s3";
 constexpr std::string_view kUnnamedPlatform = "unknown";
+constexpr int kMaxDepth = 5;
 
 // What the original tool's readers look for in `error`.
 std::string_view ErrorTitle(ErrorKind kind) {
@@ -144,13 +145,18 @@ class Report {
     return json;
   }
 
-  // Adds the platforms and layers below a manifest; the plan has bounded the depth.
-  void AddManifest(const std::string& digest, std::string_view platform, TagEntry& entry) const {
+  // Adds the platforms and layers below a manifest. Deeper than the plan follows an index there is
+  // only what other tags brought.
+  void AddManifest(const std::string& digest, std::string_view platform, TagEntry& entry,
+                   int depth = 0) const {
     const auto found = result_.manifests.find(digest);
-    if (found == result_.manifests.end() || !entry.visited.insert(found->first).second) return;
+    if (depth > kMaxDepth || found == result_.manifests.end() ||
+        !entry.visited.insert(found->first).second) {
+      return;
+    }
     const ScannedManifest& manifest = found->second;
     for (const ScannedPlatform& child : manifest.manifests) {
-      AddManifest(child.digest, child.platform, entry);
+      AddManifest(child.digest, child.platform, entry, depth + 1);
     }
     if (!manifest.is_index) AddImage(digest, manifest, platform, entry);
   }
@@ -199,8 +205,12 @@ std::string CountLine(std::string_view what, std::uint64_t asked, std::uint64_t 
 
 }  // namespace
 
-nlohmann::ordered_json MakeReport(const ReportSubject& subject, const ScanResult& result) {
+Json MakeReport(const ReportSubject& subject, const ScanResult& result) {
   return Report(subject, result).Make();
+}
+
+std::string WriteReport(const Json& report, int indent) {
+  return report.dump(indent, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 std::string MakeSummary(const ReportSubject& subject, const ScanResult& result) {

@@ -18,6 +18,10 @@ struct ReportSubject {
 // not be taken for a registry without endpoints. Redirect URLs appear as host names only.
 nlohmann::ordered_json MakeReport(const ReportSubject& subject, const ScanResult& result);
 
+// As text. Bytes that are no UTF-8, which nothing here should bring, do not stop it. `indent` -1:
+// one line.
+std::string WriteReport(const nlohmann::ordered_json& report, int indent);
+
 // The same for people: a few lines of text.
 std::string MakeSummary(const ReportSubject& subject, const ScanResult& result);
 

@@ -55,5 +55,12 @@ TEST(Classify, IsNotFooledByNamesThatOnlyLookAlike) {
   }
 }
 
+TEST(Classify, ABucketInAPathIsOneThatS3WouldAllow) {
+  for (const std::string& path : {std::string("%FF"), std::string(64, 'b'), std::string("a%20b")}) {
+    EXPECT_EQ(Classify(*Url::Parse("https://s3.us-east-1.amazonaws.com/" + path + "/k")).bucket,
+              "");
+  }
+}
+
 }  // namespace
 }  // namespace registry_backend

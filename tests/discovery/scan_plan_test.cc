@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "exporter/registry/digest.h"
 
@@ -36,9 +37,10 @@ class PlanTest : public ::testing::Test {
   std::map<std::string, Result<Answer>> answers_;  // by reference; the first page is ""
   std::vector<std::string> asked_;
   ScanOptions options_;
+  ScanHints hints_;
 
   ScanResult Run(std::size_t at_most = 10'000, const std::optional<Error>& cut_short = {}) {
-    ScanPlan plan(options_, *Host::Parse("r.example"));
+    ScanPlan plan(options_, hints_, *Host::Parse("r.example"));
     while (at_most-- > 0) {
       const auto operation = plan.Next();
       if (!operation) break;
@@ -138,11 +140,12 @@ TEST_F(PlanTest, WhereNoTagResolvesTheScanHasFailed) {
   EXPECT_EQ(result.unresolved.tags, 2U);
 }
 
-TEST_F(PlanTest, AnEmptyRepositoryIsComplete) {
+TEST_F(PlanTest, WhereThereAreNoTagsNothingIsResolved) {
   PutTags({});
   const ScanResult result = Run();
-  EXPECT_EQ(result.outcome, ScanOutcome::kComplete);
-  EXPECT_EQ(result.coverage(), 1);
+  EXPECT_EQ(result.outcome, ScanOutcome::kFailed);
+  EXPECT_EQ(result.coverage(), 0);
+  EXPECT_EQ(result.main_error()->message, "the tag list is empty");
 }
 
 TEST_F(PlanTest, WhatGetsNoAnswerMakesItPartialAndIsNamed) {
@@ -232,7 +235,7 @@ TEST_F(PlanTest, KeepsABoundedNumberOfErrorsButCountsAll) {
   PutTags(tags);
   const ScanResult result = Run();
   EXPECT_EQ(result.errors.size(), ScanResult::kMaxErrors);
-  EXPECT_EQ(result.reasons.at(ErrorKind::kHttp), 1500U);
+  EXPECT_EQ(result.reasons.at(ErrorKind::kHttp).count, 1500U);
 }
 
 TEST_F(PlanTest, DifferingFactsOfOneHostAreLeftEmpty) {
@@ -246,6 +249,87 @@ TEST_F(PlanTest, DifferingFactsOfOneHostAreLeftEmpty) {
   const SeenEndpoint* endpoint = Find(result, Serves::kBlobs, "s3.us-east-1.amazonaws.com");
   ASSERT_NE(endpoint, nullptr);
   EXPECT_EQ(endpoint->info, (EndpointInfo{"s3", "", "us-east-1", "redirect"}));
+}
+
+TEST_F(PlanTest, AHostNotMetIsLookedForByItsWitnessesAtTheEnd) {
+  PutTags({"t"});
+  Put("t", Answer(Image("m", {"a"})));
+  Put(D("a"), Answer(On("met.example")));
+  Put(D("w1"), Answer(On("elsewhere.example")));
+  Put(D("w2"), Answer(On("kept.example")));
+  Put(D("w4"), Error{ErrorKind::kTimeout, "slow"});
+  hints_.witnesses = {{*Host::Parse("met.example"), {D("x")}},
+                      {*Host::Parse("kept.example"), {D("w1"), D("w2"), D("w3")}},
+                      {*Host::Parse("gone.example"), {D("w1"), D("a")}},
+                      {*Host::Parse("deleted.example"), {D("deleted")}},
+                      {*Host::Parse("unsure.example"), {D("w4")}}};
+  Put(D("deleted"), Error{ErrorKind::kHttp, "status 404", 404});
+  const ScanResult result = Run();
+  EXPECT_EQ(result.outcome, ScanOutcome::kComplete);
+  EXPECT_EQ(result.witnessed,
+            (std::set<Host>{*Host::Parse("kept.example"), *Host::Parse("unsure.example")}));
+  EXPECT_EQ(result.asked, (ScanCounts{1, 1, 1})) << "witnesses are not part of the repository";
+  EXPECT_EQ(Find(result, Serves::kBlobs, "elsewhere.example"), nullptr);
+  EXPECT_EQ(std::ranges::count(asked_, D("w3")), 0) << "one that speaks is enough";
+  EXPECT_EQ(std::ranges::count(asked_, D("a")), 1) << "what was asked has answered";
+  EXPECT_EQ(std::ranges::count(asked_, D("x")), 0) << "a host that was met needs no witness";
+}
+
+TEST_F(PlanTest, WitnessesAreNotCalledWhereTheScanIsNotComplete) {
+  PutTags({"t", "gone"});
+  Put("t", Answer(Image("m", {"a"})));
+  Put(D("a"), Answer(On("met.example")));
+  hints_.witnesses = {{*Host::Parse("other.example"), {D("w")}}};
+  EXPECT_EQ(Run().outcome, ScanOutcome::kPartial);
+  EXPECT_EQ(std::ranges::count(asked_, D("w")), 0);
+}
+
+TEST_F(PlanTest, AManifestRedirectedElsewhereIsAnEndpointAndUnresolved) {
+  PutTags({"t", "u"});
+  Put("t", Answer(Elsewhere{*Url::Parse("https://mirror.example/v2/x?token=SECRET")}));
+  Put("u", Answer(Image("m", {"a"})));
+  Put(D("a"), Answer(On("one.example")));
+  const ScanResult result = Run();
+  EXPECT_EQ(result.outcome, ScanOutcome::kPartial);
+  ASSERT_NE(Find(result, Serves::kManifests, "mirror.example"), nullptr);
+  EXPECT_EQ(result.errors.at(0).tag, "t");
+  EXPECT_EQ(result.errors.at(0).error.message,
+            "manifest t is redirected to mirror.example, which is followed for blobs only");
+}
+
+TEST_F(PlanTest, AManifestBroughtByATagIsNotAskedForAgain) {
+  PutTags({"1.1.0", "1.0.0"});
+  Put("1.1.0", Answer(Index("i", {"m", "n"})));
+  Put("1.0.0", Answer(Image("n", {"b"})));
+  Put(D("m"), Answer(Image("m", {"a"})));
+  for (const std::string blob : {"a", "b"}) Put(D(blob), Answer(On("one.example")));
+  const ScanResult result = Run();
+  EXPECT_EQ(result.outcome, ScanOutcome::kComplete);
+  EXPECT_EQ(std::ranges::count(asked_, D("n")), 0);
+}
+
+TEST_F(PlanTest, MoreHostsThanAnyRegistryHasAreNotFollowed) {
+  PutTags({"t"});
+  std::vector<std::string> blobs;
+  for (int i = 0; i < 1500; ++i) {
+    blobs.push_back("b" + std::to_string(i));
+    Put(D(blobs.back()), Answer(On("host" + std::to_string(i) + ".example")));
+  }
+  Put("t", Answer(Image("m", blobs)));
+  const ScanResult result = Run();
+  EXPECT_EQ(result.outcome, ScanOutcome::kPartial);
+  EXPECT_LE(result.endpoints.size(), 1000U);
+}
+
+TEST_F(PlanTest, TheMainErrorIsFoundEvenBehindTheLastOneKept) {
+  ScanResult result;
+  for (int i = 0; i < 1000; ++i) {
+    result.AddError({ScanError::Scope::kBlob, "", "d", {ErrorKind::kTimeout, "slow"}});
+  }
+  for (int i = 0; i < 2000; ++i) {
+    result.AddError({ScanError::Scope::kBlob, "", "d", {ErrorKind::kConnect, "cut"}});
+  }
+  EXPECT_EQ(result.main_error()->message, "cut");
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ class ScannerTest : public ::testing::Test {
   std::optional<ScanResult> result_;
 
   void Start() {
-    scanner_ = std::make_unique<Scanner>(loop_, client_, options_);
+    scanner_ = std::make_unique<Scanner>(loop_, client_, options_, ScanHints{});
     scanner_->Start([this](ScanResult result) {
       result_ = std::move(result);
       scanner_.reset();  // as its owner does

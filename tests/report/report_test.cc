@@ -61,11 +61,12 @@ ScanResult PartialScan() {
   result.tags[1].digest = "";
   result.manifests.erase("sha256:arm64");
   result.blob_hosts.erase("sha256:l1");
-  result.errors = {
-      {ScanError::Scope::kTag, "v1", "", {ErrorKind::kTimeout, "tag v1 took too long"}},
-      {ScanError::Scope::kManifest, "", "sha256:arm64", {ErrorKind::kDigest, "it lies"}},
-      {ScanError::Scope::kBlob, "", "sha256:l1", {ErrorKind::kTimeout, "blob took too long"}}};
-  result.reasons = {{ErrorKind::kTimeout, 2}, {ErrorKind::kDigest, 1}};
+  result.AddError(
+      {ScanError::Scope::kTag, "v1", "", {ErrorKind::kTimeout, "tag v1 took too long"}});
+  result.AddError(
+      {ScanError::Scope::kManifest, "", "sha256:arm64", {ErrorKind::kDigest, "it lies"}});
+  result.AddError(
+      {ScanError::Scope::kBlob, "", "sha256:l1", {ErrorKind::kTimeout, "blob took too long"}});
   return result;
 }
 
@@ -74,8 +75,7 @@ ScanResult FailedScan(ErrorKind kind) {
   result.started = kStart;
   result.finished = kEnd;
   result.took = milliseconds(250);
-  result.errors = {{ScanError::Scope::kTarget, "", "", {kind, "what happened"}}};
-  result.reasons = {{kind, 1}};
+  result.AddError({ScanError::Scope::kTarget, "", "", {kind, "what happened"}});
   return result;
 }
 
