@@ -1,24 +1,46 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "exporter/discovery/scan_result.h"
 
+// What is known of a target over time: values only.
 namespace registry_backend {
 
-// What is known of one endpoint over time.
 struct EndpointRecord {
+  // Digests kept of those it served last, to be asked again before it is called absent.
+  static constexpr std::size_t kMaxWitnesses = 8;
+
   EndpointInfo info;
-  bool present = false;
   WallTime first_seen;
   WallTime last_seen;
-  std::optional<std::uint64_t> blobs;  // it served in the newest complete scan
+  std::optional<WallTime> absent_since;  // empty: present
+  std::optional<WallTime> changed;       // when presence last changed after the baseline
+  std::optional<std::uint64_t> blobs;    // it served in the newest complete scan
+  std::uint64_t misses = 0;              // complete scans in a row without it, while present
+  std::vector<std::string> witnesses;
 
+  [[nodiscard]] bool present() const { return !absent_since.has_value(); }
   bool operator==(const EndpointRecord&) const = default;
+};
+
+enum class ChangeKind { kAdded, kRemoved };
+inline constexpr ChangeKind kAllChangeKinds[] = {ChangeKind::kAdded, ChangeKind::kRemoved};
+std::string_view ChangeName(ChangeKind kind);
+
+// An endpoint that came or went after the baseline.
+struct Change {
+  WallTime at;
+  ChangeKind kind;
+  EndpointKey endpoint;
+
+  bool operator==(const Change&) const = default;
 };
 
 // What stays of a finished scan besides its report.
@@ -32,21 +54,32 @@ struct ScanSummary {
   double coverage = 0;
   std::set<ErrorKind> reasons;
   std::string error;  // the main one's message; empty if complete
+
+  bool operator==(const ScanSummary&) const = default;
 };
 
-// All that is known of one target. A value.
 struct TargetState {
+  static constexpr std::size_t kMaxJournal = 1000;
+
   std::map<EndpointKey, EndpointRecord> endpoints;
+  std::uint64_t dropped = 0;  // endpoints the newest scan saw that did not fit
+
+  std::optional<WallTime> baseline;  // from then on, endpoints that come or go are changes
+  std::uint64_t partial_streak = 0;  // partial scans in a row, up to the baseline
+  std::string selection;             // see InventoryOptions; of the newest complete scan
+  std::deque<Change> journal;        // newest first, bounded
+  std::map<ChangeKind, std::uint64_t> changes;
+  std::optional<WallTime> last_change;
+
   std::optional<ScanSummary> newest;            // the newest finished scan
   std::optional<ScanSummary> newest_usable;     // the newest one that did not fail
+  std::string report;                           // names that scan's report; empty: there is none
   std::optional<WallTime> last_success;         // end of the newest complete one
   std::uint64_t consecutive_failures = 0;       // finished scans since then
   std::map<ScanOutcome, std::uint64_t> scans;   // finished ones
   std::map<ErrorKind, std::uint64_t> failures;  // not complete ones, by main reason
-};
 
-// What `result` changes. Only a complete scan makes an endpoint absent; a partial or failed one may
-// add what it saw and never removes.
-void Apply(const ScanResult& result, TargetState& state);
+  bool operator==(const TargetState&) const = default;
+};
 
 }  // namespace registry_backend

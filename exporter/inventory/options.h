@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "exporter/common/time.h"
+
+namespace registry_backend {
+
+// The rules of presence that a target's configuration sets.
+struct InventoryOptions {
+  std::uint64_t absent_after = 1;  // complete scans in a row without the endpoint
+  Duration forget_after = std::chrono::hours(24 * 30);  // an absent endpoint is kept so long
+  std::size_t max_endpoints = 500;
+  // Which tags scans go by, as text. A complete scan after an edit of it raises no change.
+  std::string selection;
+};
+
+}  // namespace registry_backend
