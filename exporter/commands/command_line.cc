@@ -46,6 +46,10 @@ CLI::App* AddServe(CLI::App& app, ServeCommand& command) {
                    "Configuration (YAML); without it HashiCorp's Terraform Enterprise is the "
                    "target, with REGISTRY_USERNAME and REGISTRY_PASSWORD")
       ->option_text("FILE");
+  serve
+      ->add_option("--storage.path", command.storage_path,
+                   "Directory for what is known of the targets (default data/)")
+      ->option_text("DIR");
   serve->add_flag("--config.check", command.check_only, "Only check the configuration");
   serve
       ->add_option("--web.listen-address", command.listen_addresses,
@@ -92,7 +96,8 @@ CLI::App* AddScan(CLI::App& app, ScanCommand& command) {
   scan->get_option("--password")->excludes(scan->get_option("--password-file"));
   scan->add_option("--num-tags", command.num_tags,
                    "Scan only the newest N tags; 0 is all (default)")
-      ->option_text("N");
+      ->option_text("N")
+      ->check(CLI::NonNegativeNumber);
   AddChoice(*scan, "--output", command.output, kReportOutputs, "Form of the report (default json)");
   return scan;
 }

@@ -39,6 +39,13 @@ CredentialsSource CredentialsFromFlags(const ScanCommand& command) {
 Result<std::vector<TargetOptions>> TargetsFromFlags(const ScanCommand& command) {
   TargetOptions target = DefaultTarget(CredentialsFromFlags(command));
   if (!command.registry.empty()) {
+    if (command.repository.empty()) {
+      return Error{ErrorKind::kInternal, "--registry needs --repository"};
+    }
+    const CredentialsSource given = CredentialsFromFlags(command);
+    if (given.kind == CredentialsSource::Kind::kBasic && given.username.empty()) {
+      return Error{ErrorKind::kInternal, "--registry with a password needs --username"};
+    }
     Result<Url> registry = ParseRegistry(command.registry);
     if (!registry) return Error{ErrorKind::kInternal, "--registry: " + registry.error().message};
     target.registry.registry = *std::move(registry);
@@ -49,6 +56,7 @@ Result<std::vector<TargetOptions>> TargetsFromFlags(const ScanCommand& command) 
       return Error{ErrorKind::kInternal, "--repository: " + repository.error().message};
     target.registry.repository = *std::move(repository);
   }
+  target.name = target.registry.registry.host().text() + "/" + target.registry.repository;
   ConnectionOptions connection = ConnectionFromEnvironment();
   connection.ca_file = command.ca_file;
   target.registry.connection = std::make_shared<const ConnectionOptions>(std::move(connection));
@@ -88,7 +96,7 @@ struct Job {
 void RunJobs(NetworkLoop& loop, const std::vector<std::unique_ptr<Job>>& jobs) {
   std::size_t left = jobs.size();
   for (const auto& job : jobs) {
-    job->scanner.emplace(loop, job->client, job->options.scan);
+    job->scanner.emplace(loop, job->client, job->options.scan, ScanHints{});
     job->scanner->Start([&loop, &left, raw = job.get()](ScanResult result) {
       raw->result = std::move(result);
       if (--left == 0) loop.Stop();
@@ -120,8 +128,7 @@ void Print(const std::vector<std::unique_ptr<Job>>& jobs, ReportOutput output) {
       text += MakeSummary(subject, job->result);
     }
   }
-  if (output == ReportOutput::kJson)
-    text = (jobs.size() == 1 ? reports[0] : reports).dump(2) + "\n";
+  if (output == ReportOutput::kJson) text = WriteReport(jobs.size() == 1 ? reports[0] : reports, 2);
   std::fwrite(text.data(), 1, text.size(), stdout);
 }
 

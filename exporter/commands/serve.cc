@@ -17,6 +17,7 @@
 #include "exporter/metrics/http_metrics.h"
 #include "exporter/monitor/monitor.h"
 #include "exporter/server/server.h"
+#include "exporter/storage/storage.h"
 #include "exporter/web/routes.h"
 
 namespace registry_backend {
@@ -44,22 +45,26 @@ Result<server::ServerOptions> ReadAddresses(const std::vector<std::string>& text
   return options;
 }
 
-// Blocks the signals that end the program, for this thread and all it starts, so that Wait gets
-// them.
-class EndSignals {
+// Takes the signals meant for the program away from this thread and all it starts, so that Wait
+// gets them.
+class Signals {
  public:
-  EndSignals() {
+  Signals() {
     sigemptyset(&set_);
-    sigaddset(&set_, SIGTERM);
-    sigaddset(&set_, SIGINT);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set_, signal);
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
   }
 
-  [[nodiscard]] int Wait() const {
-    int signal = 0;
-    sigwait(&set_, &signal);
-    return signal;
+  // Returns with the name of the one that ends the program.
+  [[nodiscard]] std::string_view WaitForEnd(const Logger& logger) const {
+    while (true) {
+      int signal = 0;
+      sigwait(&set_, &signal);
+      if (signal != SIGHUP) return signal == SIGTERM ? "SIGTERM" : "SIGINT";
+      logger.Warn("The configuration is read at start only; restart to change it",
+                  {{"signal", "SIGHUP"}});
+    }
   }
 
  private:
@@ -86,13 +91,20 @@ int RunServe(const ServeCommand& command) {
     return kExitComplete;
   }
 
-  const EndSignals signals;
+  Result<Storage> storage = Storage::Open(command.storage_path);
+  if (!storage) {
+    logger.Error("Storage cannot be used", {{"err", storage.error().message}});
+    return kExitFailed;
+  }
+
+  const Signals signals;
   const BuildInfo build = ThisBuild();
   HttpMetrics http_metrics;
   CurlTransport transport({"registry_backend_exporter/" + build.version}, &http_metrics);
   NetworkLoop loop(transport);
   Pacer pacer;
-  Monitor monitor({loop, transport, pacer, &http_metrics}, *std::move(targets), logger);
+  Monitor monitor({loop, transport, pacer, &http_metrics}, *std::move(storage), *std::move(targets),
+                  logger);
   server::Server server(*std::move(addresses),
                         MakeRouter(command.web, build, monitor, http_metrics), logger);
   if (const Status started = server.Start(); !started) {
@@ -104,8 +116,7 @@ int RunServe(const ServeCommand& command) {
   }
   monitor.Start();
   std::thread network([&loop] { loop.Run(); });
-  const int signal = signals.Wait();
-  logger.Info("Stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+  logger.Info("Stopping", {{"signal", signals.WaitForEnd(logger)}});
   loop.Stop();
   network.join();
   server.Stop();

@@ -12,6 +12,7 @@ namespace registry_backend {
 struct ServeCommand {
   std::string config_file;  // empty: the default target
   bool check_only = false;  // --config.check
+  std::string storage_path = "data/";
   std::vector<std::string> listen_addresses = {":9877"};
   WebOptions web;
   LogLevel log_level = LogLevel::kInfo;

@@ -16,19 +16,24 @@ namespace registry_backend {
 namespace {
 
 constexpr std::string_view kDefaultRegistry = "https://images.releases.hashicorp.com";
+constexpr std::string_view kDefaultUsername = "terraform";
 constexpr std::string_view kDefaultRepository = "hashicorp/terraform-enterprise";
 
 // The keys of `scan`, for all targets or for one.
 struct ScanKeys {
   ScanOptions scan;
-  Duration interval = kDefaultScanInterval;
+  ScheduleOptions schedule;
+  InventoryOptions inventory;
 };
 
 void ReadScan(YamlMapping& yaml, ScanKeys& keys) {
-  yaml.Get("interval", keys.interval);
+  yaml.Get("interval", keys.schedule.interval);
+  yaml.Get("retry_interval", keys.schedule.retry_interval);
   yaml.Get("timeout", keys.scan.timeout);
   yaml.Get("max_concurrency", keys.scan.max_concurrency, 1);
   yaml.GetRate("max_requests_per_second", keys.scan.max_requests_per_second);
+  yaml.Get("absent_after", keys.inventory.absent_after, 1);
+  yaml.Get("forget_after", keys.inventory.forget_after);
 }
 
 CredentialsSource ReadBasicAuth(YamlMapping& yaml) {
@@ -83,7 +88,8 @@ TargetOptions ReadTarget(YamlMapping& yaml, const ScanKeys& defaults) {
                    std::make_shared<const ConnectionOptions>(connection)},
       .credentials = credentials,
       .scan = keys.scan,
-      .interval = keys.interval};
+      .schedule = keys.schedule,
+      .inventory = keys.inventory};
   if (target.name.empty()) target.name = target.registry.registry.host().text() + "/" + repository;
   return target;
 }
@@ -115,6 +121,9 @@ Config ReadConfig(const YAML::Node& document, const std::string& path) {
   UniqueTargets unique;
   YamlMapping yaml(document, {path, ""});
   yaml.GetMapping("scan", [&](YamlMapping& scan) { ReadScan(scan, defaults); });
+  yaml.GetMapping("metrics", [&](YamlMapping& metrics) {
+    metrics.Get("max_endpoints", defaults.inventory.max_endpoints, 1);
+  });
   yaml.GetSequence("targets", [&](YamlMapping& target) {
     config.targets.push_back(ReadTarget(target, defaults));
     unique.Check(target, config.targets.back());
@@ -154,6 +163,9 @@ TargetOptions DefaultTarget(CredentialsSource credentials) {
   TargetOptions target{
       .registry = {*Url::Parse(kDefaultRegistry), std::string(kDefaultRepository), {}}};
   target.name = "terraform-enterprise";
+  if (credentials.kind == CredentialsSource::Kind::kBasic && credentials.username.empty()) {
+    credentials.username = kDefaultUsername;
+  }
   target.credentials = std::move(credentials);
   return target;
 }

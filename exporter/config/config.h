@@ -20,7 +20,8 @@ Result<Config> LoadConfig(const std::string& path);
 // The same from text; `path` stands in errors and is where relative paths start.
 Result<Config> ParseConfig(std::string_view text, const std::string& path);
 
-// Without a file: HashiCorp's Terraform Enterprise, with these credentials.
+// Without a file: HashiCorp's Terraform Enterprise, with these credentials (user `terraform` unless
+// they name another).
 TargetOptions DefaultTarget(CredentialsSource credentials);
 
 }  // namespace registry_backend

@@ -11,7 +11,8 @@ Result<Url> ParseRegistry(std::string_view text) {
   Result<Url> url = Url::Parse(has_scheme ? std::string(text) : "https://" + std::string(text));
   if (!url) return url;
   const auto invalid = [&url](std::string_view why) {
-    return Error{ErrorKind::kInternal, "registry '" + url->shown() + "' " + std::string(why) +
+    return Error{ErrorKind::kInternal, "registry '" + url->origin().text() + "' " +
+                                           std::string(why) +
                                            " (expected one like https://registry.example.com)"};
   };
   if (url->has_userinfo()) return invalid("holds a user name; set basic_auth or --username");

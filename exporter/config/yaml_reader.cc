@@ -11,6 +11,8 @@
 namespace registry_backend {
 namespace {
 
+constexpr double kLeastRate = 0.001;
+
 [[noreturn]] void Throw(const YamlPlace& place, const YAML::Mark& mark, std::string_view what) {
   throw ConfigFault{FaultAt(place, mark, what)};
 }
@@ -112,8 +114,8 @@ void YamlMapping::GetRate(const std::string& key, double& value) {
   double number = 0;
   const auto [end, fault] = std::from_chars(text->data(), text->data() + text->size(), number);
   if (fault != std::errc() || end != text->data() + text->size() || !std::isfinite(number) ||
-      number < 0) {
-    Fail(key, "expected a number of at least 0, not '" + *text + "'");
+      (number != 0 && number < kLeastRate)) {
+    Fail(key, "expected 0 or a number of at least 0.001, not '" + *text + "'");
   }
   value = number;
 }
@@ -121,7 +123,8 @@ void YamlMapping::GetRate(const std::string& key, double& value) {
 void YamlMapping::GetPath(const std::string& key, std::string& value) {
   Get(key, value);
   if (value.empty() || value.front() == '/' || !Has(key)) return;
-  value = (std::filesystem::path(place_.file).parent_path() / value).string();
+  const auto folder = std::filesystem::path(place_.file).parent_path();
+  value = ((folder.empty() ? std::filesystem::path(".") : folder) / value).string();
 }
 
 void YamlMapping::GetMapping(const std::string& key,

@@ -1,34 +1,91 @@
 #include "exporter/monitor/monitor.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "exporter/discovery/scanner.h"
+#include "exporter/inventory/apply.h"
+#include "exporter/monitor/target_store.h"
+#include "exporter/scheduler/schedule.h"
 
 namespace registry_backend {
+namespace {
+
+constexpr std::chrono::minutes kLongestSleep(1);
+
+ReportSubject SubjectOf(const TargetOptions& options) {
+  return {options.registry.registry, options.registry.repository};
+}
+
+std::optional<LastScan> LastScanOf(const TargetState& state) {
+  if (!state.newest) return std::nullopt;
+  return LastScan{state.newest->started, state.newest->finished, state.consecutive_failures};
+}
+
+ScanHints HintsOf(const TargetState& state) {
+  ScanHints hints;
+  for (const auto& [key, record] : state.endpoints) {
+    if (key.serves == Serves::kBlobs && record.present() && !record.witnesses.empty()) {
+      hints.witnesses[key.backend_host] = record.witnesses;
+    }
+  }
+  return hints;
+}
+
+// What a scan that could not even begin found.
+ScanResult FailedBefore(const Error& error) {
+  ScanResult result;
+  result.started = result.finished = WallClock::now();
+  result.AddError({ScanError::Scope::kTarget, "", "", error});
+  return result;
+}
+
+}  // namespace
 
 struct Monitor::Target {
-  Target(std::size_t position, TargetOptions target_options, Network network)
-      : index(position), options(std::move(target_options)), client(network, options.registry) {}
+  Target(std::size_t position, TargetOptions target_options, Network network,
+         const Storage& storage, const Logger& logger)
+      : index(position),
+        options(std::move(target_options)),
+        store(storage, SubjectOf(options), logger),
+        client(network, options.registry) {}
 
   const std::size_t index;
   const TargetOptions options;
+  TargetStore store;  // for the worker
   RegistryClient client;
   std::unique_ptr<Scanner> scanner;  // null: not scanning
   TargetState state;
   std::optional<TimerId> timer;
   std::optional<WallTime> next_scan;
   bool scanning = false;
+  bool loaded = true;
+  bool saved = true;
 };
 
-Monitor::Monitor(Network network, std::vector<TargetOptions> targets, Logger logger)
+Monitor::Monitor(Network network, Storage storage, std::vector<TargetOptions> targets,
+                 Logger logger)
     : network_(network),
       logger_(std::move(logger)),
+      storage_(std::move(storage)),
       published_(std::make_shared<const Snapshot>(
           Snapshot{std::vector<std::shared_ptr<const TargetSnapshot>>(targets.size())})) {
+  const Status writable = storage_.TryToWrite();
+  if (!writable) {
+    logger_.Error("Storage cannot be written; what is known will not survive a restart",
+                  {{"err", writable.error().message}});
+  }
   for (TargetOptions& options : targets) {
     network_.pacer.Limit(options.registry.registry.origin(), options.scan.max_requests_per_second);
-    targets_.push_back(std::make_unique<Target>(targets_.size(), std::move(options), network_));
-    Publish(*targets_.back());
+    targets_.push_back(
+        std::make_unique<Target>(targets_.size(), std::move(options), network_, storage_, logger_));
+    Target& target = *targets_.back();
+    TargetStore::Loaded loaded = target.store.Load(WallClock::now());
+    target.state = std::move(loaded.state);
+    target.loaded = loaded.intact;
+    target.saved = writable.ok();
+    Publish(target);
   }
 }
 
@@ -36,7 +93,7 @@ Monitor::~Monitor() = default;
 
 void Monitor::Start() {
   network_.loop.Post([this] {
-    for (const auto& target : targets_) Due(*target);
+    for (const auto& target : targets_) Schedule(*target);
   });
 }
 
@@ -60,10 +117,30 @@ bool Monitor::Claim(const std::string& name) {
   return busy_.insert(name).second;
 }
 
+// Says when the next scan is due, by what is known of the last one, and sets the timer.
+void Monitor::Schedule(Target& target) {
+  target.next_scan = NextScan(target.options.schedule, LastScanOf(target.state), WallClock::now());
+  SetTimer(target);
+  Publish(target);
+}
+
+// The timer's clock stands still while the machine sleeps and does not follow the wall clock when
+// that is set: it only wakes us, often enough, to look at the wall clock.
+void Monitor::SetTimer(Target& target) {
+  if (target.timer) network_.loop.Cancel(*target.timer);
+  const WallClock::duration delay = std::clamp<WallClock::duration>(
+      *target.next_scan - WallClock::now(), WallClock::duration::zero(), kLongestSleep);
+  target.timer = network_.loop.At(network_.loop.Now() + std::chrono::duration_cast<Duration>(delay),
+                                  [this, &target] { Due(target); });
+}
+
 void Monitor::Due(Target& target) {
-  const Duration interval = target.options.interval;
-  target.timer = network_.loop.At(network_.loop.Now() + interval, [this, &target] { Due(target); });
-  target.next_scan = WallClock::now() + std::chrono::duration_cast<WallClock::duration>(interval);
+  target.timer.reset();
+  if (WallClock::now() < *target.next_scan) {
+    SetTimer(target);
+    return;
+  }
+  // Where a requested scan is under way, its end schedules the next.
   if (Claim(target.options.name)) ReadCredentialsAndScan(target);
 }
 
@@ -81,24 +158,40 @@ void Monitor::ReadCredentialsAndScan(Target& target) {
 
 void Monitor::Scan(Target& target, Result<Credentials> credentials) {
   if (!credentials) {
-    ScanResult failed;
-    failed.started = failed.finished = WallClock::now();
-    failed.reasons[credentials.error().kind] = 1;
-    failed.errors.push_back({ScanError::Scope::kTarget, "", "", credentials.error()});
-    Finish(target, failed);
+    Finish(target, FailedBefore(credentials.error()));
     return;
   }
   target.client.SetCredentials(std::move(credentials).value());
-  target.scanner = std::make_unique<Scanner>(network_.loop, target.client, target.options.scan);
-  target.scanner->Start([this, &target](const ScanResult& result) { Finish(target, result); });
+  target.scanner = std::make_unique<Scanner>(network_.loop, target.client, target.options.scan,
+                                             HintsOf(target.state));
+  target.scanner->Start([this, &target](ScanResult result) { Finish(target, std::move(result)); });
 }
 
-void Monitor::Finish(Target& target, const ScanResult& result) {
+// Save, then publish: what is shown is what a restart would show.
+void Monitor::Finish(Target& target, ScanResult result) {
   target.scanner.reset();
-  target.scanning = false;
-  Apply(result, target.state);
   LogResult(target, result);
-  Publish(target);
+  TargetState state = target.state;
+  Apply(result, target.options.inventory, state);
+  worker_.Post([this, &target, state = std::move(state),
+                result = std::make_shared<const ScanResult>(std::move(result))]() mutable {
+    Status saved = target.store.Save(state, *result);
+    network_.loop.Post(
+        [this, &target, saved = std::move(saved), state = std::move(state)]() mutable {
+          Saved(target, saved, std::move(state));
+        });
+  });
+}
+
+void Monitor::Saved(Target& target, const Status& saved, TargetState state) {
+  if (!saved) {
+    logger_.Error("Inventory is not saved",
+                  {{"target", target.options.name}, {"err", saved.error().message}});
+  }
+  target.state = std::move(state);
+  target.saved = saved.ok();
+  target.scanning = false;
+  Schedule(target);
   const std::lock_guard lock(mutex_);
   busy_.erase(target.options.name);
 }
@@ -130,10 +223,12 @@ void Monitor::Publish(Target& target) {
                      .team = options.team,
                      .registry = options.registry.registry.host().text(),
                      .repository = options.registry.repository,
-                     .interval = options.interval,
+                     .interval = options.schedule.interval,
                      .scanning = target.scanning,
                      .next_scan = target.next_scan,
-                     .state = target.state});
+                     .state = target.state,
+                     .loaded = target.loaded,
+                     .saved = target.saved});
   published_.Set(std::move(next));
 }
 

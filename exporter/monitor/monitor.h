@@ -2,7 +2,6 @@
 
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -14,23 +13,26 @@
 #include "exporter/monitor/snapshot.h"
 #include "exporter/monitor/worker.h"
 #include "exporter/registry/exchange_driver.h"
+#include "exporter/storage/storage.h"
 
 namespace registry_backend {
 
 // The life of all targets: when one is due its credentials are read, it is scanned, what was found
-// is applied to what is known, and a new Snapshot is published.
+// is applied to what is known and saved, and a new Snapshot is published.
 class Monitor {
  public:
   enum class ScanRequest { kAccepted, kUnknownTarget, kAlreadyScanning };
 
-  // What `network` refers to outlives the monitor, whose destructor runs when the loop no longer
-  // does.
-  Monitor(Network network, std::vector<TargetOptions> targets, Logger logger);
+  // Reads what `storage` has of the targets, and tries whether it can be written: both show in the
+  // first Snapshot and in the log. What `network` refers to outlives the monitor, whose destructor
+  // runs when the loop no longer does, and waits for what is being saved.
+  Monitor(Network network, Storage storage, std::vector<TargetOptions> targets, Logger logger);
   ~Monitor();
   Monitor(const Monitor&) = delete;
   Monitor& operator=(const Monitor&) = delete;
 
-  // Scans every target now and then at its interval. Once; thread-safe.
+  // From now on scans each target when it is due; at once if it never was scanned or its time has
+  // passed. Once; thread-safe.
   void Start();
 
   // Asks for a scan of the target named, or of every target where `name` is empty; then kAccepted
@@ -44,15 +46,19 @@ class Monitor {
   struct Target;
 
   [[nodiscard]] bool Claim(const std::string& name);
+  void Schedule(Target& target);
+  void SetTimer(Target& target);
   void Due(Target& target);
   void ReadCredentialsAndScan(Target& target);
   void Scan(Target& target, Result<Credentials> credentials);
-  void Finish(Target& target, const ScanResult& result);
+  void Finish(Target& target, ScanResult result);
+  void Saved(Target& target, const Status& saved, TargetState state);
   void LogResult(const Target& target, const ScanResult& result) const;
   void Publish(Target& target);
 
   Network network_;
   const Logger logger_;
+  const Storage storage_;  // after the constructor only the worker uses it
 
   std::mutex mutex_;
   std::set<std::string> busy_;  // names of targets being scanned or about to be; guarded by mutex_

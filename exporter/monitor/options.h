@@ -3,12 +3,12 @@
 #include <string>
 
 #include "exporter/discovery/options.h"
+#include "exporter/inventory/options.h"
 #include "exporter/registry/credentials.h"
 #include "exporter/registry/options.h"
+#include "exporter/scheduler/options.h"
 
 namespace registry_backend {
-
-inline constexpr Duration kDefaultScanInterval = std::chrono::hours(24);
 
 // One repository to keep an eye on.
 struct TargetOptions {
@@ -17,7 +17,8 @@ struct TargetOptions {
   RegistryOptions registry;
   CredentialsSource credentials;
   ScanOptions scan;
-  Duration interval = kDefaultScanInterval;  // between the starts of two scans
+  ScheduleOptions schedule;
+  InventoryOptions inventory;
 };
 
 }  // namespace registry_backend

@@ -19,6 +19,8 @@ struct TargetSnapshot {
   bool scanning = false;
   std::optional<WallTime> next_scan;
   TargetState state;
+  bool loaded = true;  // what was on disk could be read at start
+  bool saved = true;   // what is known is on disk, as far as it was tried
 };
 
 // All targets at one instant, in the order of the configuration. Immutable.

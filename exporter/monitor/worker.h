@@ -12,7 +12,7 @@ namespace registry_backend {
 class Worker {
  public:
   Worker();
-  ~Worker();  // lets the task under way finish, drops the rest, joins
+  ~Worker();  // runs what was posted, joins
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 

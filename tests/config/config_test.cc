@@ -44,9 +44,13 @@ TEST(Config, ReadsEveryKey) {
   const Config config = Parse(R"(
 scan:
   interval: 12h
+  retry_interval: 1m
+  absent_after: 2
+  forget_after: 7d
   timeout: 30m
   max_concurrency: 4
   max_requests_per_second: 2.5
+metrics: {max_endpoints: 50}
 targets:
   - name: terraform-enterprise
     registry: https://images.releases.hashicorp.com
@@ -75,7 +79,7 @@ targets:
   EXPECT_EQ(first.credentials.password_file, "/etc/exporter/license.txt");
   ASSERT_NE(first.registry.connection, nullptr);
   EXPECT_EQ(*first.registry.connection, (ConnectionOptions{.ca_file = "/etc/exporter/tls/ca.pem"}));
-  EXPECT_EQ(first.interval, hours(6));
+  EXPECT_EQ(first.schedule.interval, hours(6));
   EXPECT_EQ(first.scan.timeout, minutes(10));
   EXPECT_EQ(first.scan.max_concurrency, 2U);
   EXPECT_EQ(first.scan.max_requests_per_second, 0);
@@ -86,7 +90,11 @@ targets:
   EXPECT_EQ(second.registry.registry.text(), "http://localhost:5000/");
   EXPECT_EQ(second.credentials.password, "pass word");
   EXPECT_EQ(second.credentials.password_file, "");
-  EXPECT_EQ(second.interval, hours(12));
+  EXPECT_EQ(second.schedule.interval, hours(12));
+  EXPECT_EQ(second.schedule.retry_interval, minutes(1));
+  EXPECT_EQ(second.inventory.absent_after, 2U);
+  EXPECT_EQ(second.inventory.forget_after, hours(24 * 7));
+  EXPECT_EQ(second.inventory.max_endpoints, 50U);
   EXPECT_EQ(second.scan.timeout, minutes(30));
   EXPECT_EQ(second.scan.max_concurrency, 4U);
   EXPECT_EQ(second.scan.max_requests_per_second, 2.5);
@@ -96,7 +104,7 @@ TEST(Config, HasDefaults) {
   const TargetOptions target = Parse(kTarget).targets.at(0);
   EXPECT_EQ(target.name, "registry.example/team/app");
   EXPECT_EQ(target.credentials.kind, CredentialsSource::Kind::kAnonymous);
-  EXPECT_EQ(target.interval, hours(24));
+  EXPECT_EQ(target.schedule.interval, hours(24));
   EXPECT_EQ(target.scan.timeout, hours(1));
   EXPECT_EQ(target.scan.max_concurrency, 8U);
   EXPECT_EQ(target.scan.max_requests_per_second, 20);
@@ -127,14 +135,14 @@ TEST(Config, ATargetOverridesOnlyWhatItNames) {
   EXPECT_EQ(config.targets[0].scan.timeout, seconds(90));
   EXPECT_EQ(config.targets[1].scan.timeout, minutes(5)) << "the first one's stay its own";
   for (const TargetOptions& target : config.targets) {
-    EXPECT_EQ(target.interval, hours(2));
+    EXPECT_EQ(target.schedule.interval, hours(2));
     EXPECT_EQ(target.scan.max_concurrency, 3U);
     EXPECT_EQ(target.scan.max_requests_per_second, 7);
   }
 }
 
 TEST(Config, TheDefaultsMayStandBelowTheTargets) {
-  EXPECT_EQ(Parse(std::string(kTarget) + "scan: {interval: 2h}\n").targets.at(0).interval,
+  EXPECT_EQ(Parse(std::string(kTarget) + "scan: {interval: 2h}\n").targets.at(0).schedule.interval,
             hours(2));
 }
 
@@ -154,7 +162,8 @@ TEST(Config, RelativePathsStartAtTheFile) {
       {"/etc/exporter/f.yml", "license.txt", "/etc/exporter/license.txt"},
       {"/etc/exporter/f.yml", "/run/secrets/license", "/run/secrets/license"},
       {"conf/f.yml", "license.txt", "conf/license.txt"},
-      {"f.yml", "license.txt", "license.txt"},
+      {"f.yml", "license.txt", "./license.txt"},
+      {"f.yml", "-", "./-"},
   };
   for (const auto& c : kCases) {
     const Config config =
@@ -243,7 +252,8 @@ TEST(Config, ErrorsNameFileLineColumnAndKey) {
     std::string error;
   } kCases[] = {
       // Keys
-      {target + "scans: {}\n", "f.yml:4:1: scans: unknown key (expected one of scan, targets)"},
+      {target + "scans: {}\n",
+       "f.yml:4:1: scans: unknown key (expected one of metrics, scan, targets)"},
       {target + "    tam: x\n",
        "f.yml:4:5: targets[0].tam: unknown key (expected one of basic_auth, name, registry, "
        "repository, scan, team, tls_config)"},
@@ -253,8 +263,12 @@ TEST(Config, ErrorsNameFileLineColumnAndKey) {
       {target + "    tls_config: {insecure: true}\n",
        "f.yml:4:18: targets[0].tls_config.insecure: unknown key (expected one of ca_file)"},
       {"scan:\n  intervall: 1h\n" + target,
-       "f.yml:2:3: scan.intervall: unknown key (expected one of interval, max_concurrency, "
-       "max_requests_per_second, timeout)"},
+       "f.yml:2:3: scan.intervall: unknown key (expected one of absent_after, forget_after, "
+       "interval, max_concurrency, max_requests_per_second, retry_interval, timeout)"},
+      {target + "scan: {absent_after: 0}\n",
+       "f.yml:4:22: scan.absent_after: expected a whole number of at least 1, not '0'"},
+      {target + "metrics: {max_endpoints: 0}\n",
+       "f.yml:4:26: metrics.max_endpoints: expected a whole number of at least 1, not '0'"},
       {target + "    team: a\n    team: b\n", "f.yml:5:5: targets[0].team: the key is there twice"},
       {target + "scan: {timeout: 1s, timeout: 2s}\n",
        "f.yml:4:21: scan.timeout: the key is there twice"},
@@ -288,13 +302,17 @@ TEST(Config, ErrorsNameFileLineColumnAndKey) {
        "f.yml:4:25: scan.max_concurrency: expected a whole number of at least 1, not "
        "'99999999999999999999'"},
       {target + "scan: {max_requests_per_second: -1}\n",
-       "f.yml:4:33: scan.max_requests_per_second: expected a number of at least 0, not '-1'"},
+       "f.yml:4:33: scan.max_requests_per_second: expected 0 or a number of at least 0.001, not "
+       "'-1'"},
       {target + "scan: {max_requests_per_second: inf}\n",
-       "f.yml:4:33: scan.max_requests_per_second: expected a number of at least 0, not 'inf'"},
+       "f.yml:4:33: scan.max_requests_per_second: expected 0 or a number of at least 0.001, not "
+       "'inf'"},
       {target + "scan: {max_requests_per_second: nan}\n",
-       "f.yml:4:33: scan.max_requests_per_second: expected a number of at least 0, not 'nan'"},
+       "f.yml:4:33: scan.max_requests_per_second: expected 0 or a number of at least 0.001, not "
+       "'nan'"},
       {target + "scan: {max_requests_per_second: 5/s}\n",
-       "f.yml:4:33: scan.max_requests_per_second: expected a number of at least 0, not '5/s'"},
+       "f.yml:4:33: scan.max_requests_per_second: expected 0 or a number of at least 0.001, not "
+       "'5/s'"},
       {target + "    name: \"a\xff\"\n", "f.yml:4:11: targets[0].name: is not UTF-8"},
       {target + "    team: \"a\xff\"\n", "f.yml:4:11: targets[0].team: is not UTF-8"},
       // Registry and repository
@@ -307,13 +325,13 @@ TEST(Config, ErrorsNameFileLineColumnAndKey) {
        "f.yml:1:22: targets[0].registry: 'ftp://a.example' is not a usable URL: its scheme is "
        "neither https nor http"},
       {"targets: [{registry: 'https://u:p@a.example', repository: x}]\n",
-       "f.yml:1:22: targets[0].registry: registry 'https://a.example/' holds a user name; set "
+       "f.yml:1:22: targets[0].registry: registry 'https://a.example' holds a user name; set "
        "basic_auth or --username (expected one like https://registry.example.com)"},
       {"targets: [{registry: 'https://a.example/v2/', repository: x}]\n",
-       "f.yml:1:22: targets[0].registry: registry 'https://a.example/v2/' has a path or a query "
+       "f.yml:1:22: targets[0].registry: registry 'https://a.example' has a path or a query "
        "(expected one like https://registry.example.com)"},
       {"targets: [{registry: 'https://a.example?x=1', repository: x}]\n",
-       "f.yml:1:22: targets[0].registry: registry 'https://a.example/' has a path or a query "
+       "f.yml:1:22: targets[0].registry: registry 'https://a.example' has a path or a query "
        "(expected one like https://registry.example.com)"},
       {"targets: [{registry: a.example, repository: Team/App}]\n",
        "f.yml:1:45: targets[0].repository: 'Team/App' is not a repository (expected a path in "

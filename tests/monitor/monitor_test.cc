@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
+#include <functional>
+#include <optional>
 #include <thread>
 
 #include "exporter/http/curl_transport.h"
@@ -22,136 +25,316 @@ using testing::HttpText;
 using testing::RawConnection;
 using testing::RawServer;
 
+const std::string kImage =
+    R"({"schemaVersion":2,"config":{"digest":"sha256:)" + std::string(64, 'a') + R"("}})";
 constexpr auto kSoon = std::chrono::milliseconds(20'000);
 
-// A registry with an empty repository; counts the tag lists it gave, and can hold its answers back.
-class EmptyRegistry {
+// A registry with one tag; counts the tag lists it was asked for. It can hold its
+// answers back, refuse, and want a password of user u.
+class SmallRegistry {
  public:
   [[nodiscard]] Url url() const { return *Url::Parse(server_.url()); }
 
   std::atomic<int> lists = 0;
   std::atomic<bool> holding = false;
+  std::atomic<bool> failing = false;
+  std::string password;  // set before it is asked
 
  private:
+  std::string Answer(const std::string& request) {
+    if (failing) return HttpText(404, "", "");
+    const bool allowed =
+        password.empty() ||
+        request.find("authorization: " + BasicAuthorization({"u", password})) != std::string::npos;
+    if (!allowed) return HttpText(401, "", "WWW-Authenticate: Basic realm=x\r\n");
+    if (request.find("/manifests/") != std::string::npos) return HttpText(200, kImage, "");
+    if (request.find("/blobs/") != std::string::npos) {
+      return HttpText(307, "", "Location: https://cdn.example/x\r\n");
+    }
+    return HttpText(200, R"({"tags":["t"]})", "");
+  }
+
   RawServer server_{[this](RawConnection& connection) {
-    while (!connection.ReadRequest().empty()) {
-      ++lists;
+    while (true) {
+      const std::string request = connection.ReadRequest();
+      if (request.empty()) return;
+      if (request.find("/tags/list") != std::string::npos) ++lists;
       while (holding && connection.Pause(milliseconds(5))) {
       }
-      if (!connection.Send(HttpText(200, R"({"tags":[]})", ""))) return;
+      if (!connection.Send(Answer(request))) return;
     }
   }};
 };
 
+// One life of the monitor and what it runs on.
+class Life {
+ public:
+  Life(const std::filesystem::path& storage, std::vector<TargetOptions> targets)
+      : monitor({loop, transport_, pacer_, nullptr}, *Storage::Open(storage), std::move(targets),
+                Logger()) {
+    monitor.Start();
+    network_ = std::thread([this] { loop.Run(); });
+  }
+  ~Life() {
+    loop.Stop();
+    network_.join();
+  }
+  Life(const Life&) = delete;
+  Life& operator=(const Life&) = delete;
+
+  [[nodiscard]] std::shared_ptr<const TargetSnapshot> Target(std::size_t index = 0) const {
+    return monitor.Current()->targets[index];
+  }
+
+  [[nodiscard]] std::uint64_t Scans(ScanOutcome outcome, std::size_t index = 0) const {
+    const auto target = Target(index);
+    const auto found = target->state.scans.find(outcome);
+    return found == target->state.scans.end() ? 0 : found->second;
+  }
+
+  bool AwaitScans(ScanOutcome outcome, std::uint64_t count, std::size_t index = 0) const {
+    return Eventually(kSoon, [&] { return Scans(outcome, index) >= count; });
+  }
+
+  void ScanNow() {
+    EXPECT_TRUE(Eventually(
+        kSoon, [&] { return monitor.RequestScan("") == Monitor::ScanRequest::kAccepted; }));
+  }
+
+ private:
+  CurlTransport transport_{{}, nullptr};
+  Pacer pacer_;
+
+ public:
+  NetworkLoop loop{transport_};
+  Monitor monitor;
+
+ private:
+  std::thread network_;
+};
+
 class MonitorTest : public ::testing::Test {
  protected:
-  TargetOptions Target(const std::string& name) {
+  TargetOptions Target(const std::string& name = "a") {
     TargetOptions target{.name = name, .registry = {registry_.url(), name, nullptr}};
-    target.interval = hours(1);
+    target.schedule.interval = hours(1);
     target.scan.max_requests_per_second = 0;
     return target;
   }
 
-  void Start(std::vector<TargetOptions> targets) {
-    monitor_ = std::make_unique<Monitor>(Network{loop_, transport_, pacer_, nullptr},
-                                         std::move(targets), Logger());
-    monitor_->Start();
-    network_ = std::thread([this] { loop_.Run(); });
+  // The one file of that name below the storage directory.
+  [[nodiscard]] std::filesystem::path Find(const std::string& name) const {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(dir_.path())) {
+      if (entry.path().filename().string().starts_with(name)) return entry.path();
+    }
+    return {};
   }
 
-  void TearDown() override {
-    loop_.Stop();
-    if (network_.joinable()) network_.join();
-  }
-
-  [[nodiscard]] std::uint64_t Scans(std::size_t target, ScanOutcome outcome) const {
-    const auto snapshot = monitor_->Current();
-    const auto& scans = snapshot->targets[target]->state.scans;
-    const auto found = scans.find(outcome);
-    return found == scans.end() ? 0 : found->second;
-  }
-
-  EmptyRegistry registry_;
-  CurlTransport transport_{{}, nullptr};
-  NetworkLoop loop_{transport_};
-  Pacer pacer_;
-  std::unique_ptr<Monitor> monitor_;
-  std::thread network_;
+  const testing::TempDir dir_{"monitor"};
+  SmallRegistry registry_;
 };
 
 TEST_F(MonitorTest, ScansEachTargetAtStartAndPublishes) {
-  Start({Target("a"), Target("b")});
-  ASSERT_TRUE(Eventually(kSoon, [&] {
-    return Scans(0, ScanOutcome::kComplete) == 1 && Scans(1, ScanOutcome::kComplete) == 1;
-  }));
-  const auto snapshot = monitor_->Current();
-  EXPECT_EQ(snapshot->targets[0]->name, "a");
-  EXPECT_EQ(snapshot->targets[1]->repository, "b");
-  EXPECT_FALSE(snapshot->targets[0]->scanning);
-  EXPECT_GT(*snapshot->targets[0]->next_scan, WallClock::now() + std::chrono::minutes(50));
+  const Life life(dir_.path(), {Target("a"), Target("b")});
+  ASSERT_TRUE(life.AwaitScans(ScanOutcome::kComplete, 1, 0));
+  ASSERT_TRUE(life.AwaitScans(ScanOutcome::kComplete, 1, 1));
+  EXPECT_EQ(life.Target(0)->name, "a");
+  EXPECT_EQ(life.Target(1)->repository, "b");
+  EXPECT_FALSE(life.Target(0)->scanning);
+  EXPECT_TRUE(life.Target(0)->loaded);
+  EXPECT_TRUE(life.Target(0)->saved);
+  EXPECT_GT(*life.Target(0)->next_scan, WallClock::now() + std::chrono::minutes(50));
 }
 
 TEST_F(MonitorTest, ScansAgainAtTheInterval) {
-  TargetOptions target = Target("a");
-  target.interval = milliseconds(20);
-  Start({target});
-  EXPECT_TRUE(Eventually(kSoon, [&] { return Scans(0, ScanOutcome::kComplete) >= 3; }));
+  TargetOptions target = Target();
+  target.schedule.interval = milliseconds(20);
+  const Life life(dir_.path(), {target});
+  EXPECT_TRUE(life.AwaitScans(ScanOutcome::kComplete, 3));
+}
+
+TEST_F(MonitorTest, AScanThatFailedIsTriedAgainSooner) {
+  registry_.failing = true;
+  TargetOptions target = Target();
+  target.schedule.retry_interval = milliseconds(10);
+  const Life life(dir_.path(), {target});
+  EXPECT_TRUE(life.AwaitScans(ScanOutcome::kFailed, 3));
+  registry_.failing = false;
+  EXPECT_TRUE(life.AwaitScans(ScanOutcome::kComplete, 1));
+  EXPECT_GT(*life.Target()->next_scan, WallClock::now() + std::chrono::minutes(50));
 }
 
 TEST_F(MonitorTest, ScansOnRequestButNotTwiceAtOnce) {
   registry_.holding = true;
-  Start({Target("a"), Target("b")});
+  Life life(dir_.path(), {Target("a"), Target("b")});
   ASSERT_TRUE(Eventually(kSoon, [&] { return registry_.lists == 2; }));
-  EXPECT_TRUE(monitor_->Current()->targets[0]->scanning);
-  EXPECT_EQ(monitor_->RequestScan("a"), Monitor::ScanRequest::kAlreadyScanning);
-  EXPECT_EQ(monitor_->RequestScan(""), Monitor::ScanRequest::kAlreadyScanning);
-  EXPECT_EQ(monitor_->RequestScan("x"), Monitor::ScanRequest::kUnknownTarget);
+  EXPECT_TRUE(life.Target()->scanning);
+  EXPECT_EQ(life.monitor.RequestScan("a"), Monitor::ScanRequest::kAlreadyScanning);
+  EXPECT_EQ(life.monitor.RequestScan(""), Monitor::ScanRequest::kAlreadyScanning);
+  EXPECT_EQ(life.monitor.RequestScan("x"), Monitor::ScanRequest::kUnknownTarget);
   registry_.holding = false;
   ASSERT_TRUE(Eventually(
-      kSoon, [&] { return monitor_->RequestScan("a") == Monitor::ScanRequest::kAccepted; }));
-  EXPECT_TRUE(Eventually(kSoon, [&] { return Scans(0, ScanOutcome::kComplete) == 2; }));
-  EXPECT_EQ(Scans(1, ScanOutcome::kComplete), 1U);
+      kSoon, [&] { return life.monitor.RequestScan("a") == Monitor::ScanRequest::kAccepted; }));
+  EXPECT_TRUE(life.AwaitScans(ScanOutcome::kComplete, 2, 0));
+  EXPECT_EQ(life.Scans(ScanOutcome::kComplete, 1), 1U);
 }
 
 TEST_F(MonitorTest, AnIntervalShorterThanAScanDoesNotPileUp) {
   registry_.holding = true;
-  TargetOptions target = Target("a");
-  target.interval = milliseconds(5);
-  Start({target});
+  TargetOptions target = Target();
+  target.schedule.interval = milliseconds(5);
+  Life life(dir_.path(), {target});
   ASSERT_TRUE(Eventually(kSoon, [&] { return registry_.lists == 1; }));
   // The loop's own timers, set behind the interval's, show that several were due meanwhile.
   std::atomic<int> intervals = 0;
   std::function<void()> count = [&] {
-    if (++intervals < 5) loop_.At(loop_.Now() + milliseconds(10), count);
+    if (++intervals < 5) life.loop.At(life.loop.Now() + milliseconds(10), count);
   };
-  loop_.Post(count);
+  life.loop.Post(count);
   ASSERT_TRUE(Eventually(kSoon, [&] { return intervals == 5; }));
   EXPECT_EQ(registry_.lists, 1);
 }
 
 TEST_F(MonitorTest, ReadsCredentialsAnewForEachScanAndSaysWhenItCannot) {
-  const testing::TempDir dir("monitor");
-  TargetOptions target = Target("a");
+  registry_.password = "second";
+  TargetOptions target = Target();
+  target.schedule.retry_interval = hours(1);
   target.credentials.kind = CredentialsSource::Kind::kBasic;
   target.credentials.username = "u";
-  target.credentials.password_file = (dir / "secret").string();
-  Start({target});
-  ASSERT_TRUE(Eventually(kSoon, [&] { return Scans(0, ScanOutcome::kFailed) == 1; }));
-  EXPECT_TRUE(
-      monitor_->Current()->targets[0]->state.newest->reasons.contains(ErrorKind::kCredentials));
-  testing::WriteFile(dir / "secret", "s");
-  ASSERT_TRUE(Eventually(
-      kSoon, [&] { return monitor_->RequestScan("a") == Monitor::ScanRequest::kAccepted; }));
-  EXPECT_TRUE(Eventually(kSoon, [&] { return Scans(0, ScanOutcome::kComplete) == 1; }));
+  target.credentials.password_file = (dir_ / "secret").string();
+  Life life(dir_ / "storage", {target});
+  ASSERT_TRUE(life.AwaitScans(ScanOutcome::kFailed, 1));
+  EXPECT_TRUE(life.Target()->state.newest->reasons.contains(ErrorKind::kCredentials));
+  testing::WriteFile(dir_ / "secret", "first");
+  life.ScanNow();
+  ASSERT_TRUE(life.AwaitScans(ScanOutcome::kFailed, 2));
+  EXPECT_TRUE(life.Target()->state.newest->reasons.contains(ErrorKind::kAuth));
+  testing::WriteFile(dir_ / "secret", "second");
+  life.ScanNow();
+  EXPECT_TRUE(life.AwaitScans(ScanOutcome::kComplete, 1));
 }
 
 TEST_F(MonitorTest, EndsInTheMiddleOfAScan) {
   registry_.holding = true;
-  Start({Target("a")});
+  const Life life(dir_.path(), {Target()});
   ASSERT_TRUE(Eventually(kSoon, [&] { return registry_.lists == 1; }));
-  loop_.Stop();
-  network_.join();
-  monitor_.reset();
+}
+
+TEST_F(MonitorTest, AfterARestartAllStandsAndAScanIsMadeOnlyWhenDue) {
+  TargetState before;
+  std::optional<WallTime> next;
+  {
+    const Life life(dir_.path(), {Target()});
+    ASSERT_TRUE(life.AwaitScans(ScanOutcome::kComplete, 1));
+    before = life.Target()->state;
+    next = life.Target()->next_scan;
+  }
+  const Life life(dir_.path(), {Target()});
+  ASSERT_TRUE(Eventually(kSoon, [&] { return life.Target()->next_scan.has_value(); }));
+  EXPECT_EQ(life.Target()->state.scans, before.scans);
+  EXPECT_EQ(life.Target()->state.report, before.report);
+  EXPECT_FALSE(before.report.empty());
+  EXPECT_EQ(UnixSeconds(*life.Target()->state.baseline), UnixSeconds(*before.baseline));
+  EXPECT_EQ(UnixSeconds(*life.Target()->next_scan), UnixSeconds(*next));
+  EXPECT_EQ(registry_.lists, 1);
+}
+
+TEST_F(MonitorTest, ARenamedTargetKeepsItsHistory) {
+  { EXPECT_TRUE(Life(dir_.path(), {Target()}).AwaitScans(ScanOutcome::kComplete, 1)); }
+  TargetOptions renamed = Target();
+  renamed.name = "another name";
+  EXPECT_EQ(Life(dir_.path(), {renamed}).Scans(ScanOutcome::kComplete), 1U);
+}
+
+TEST_F(MonitorTest, OneReportIsKeptAndItIsTheOneTheStateNames) {
+  Life life(dir_.path(), {Target()});
+  ASSERT_TRUE(life.AwaitScans(ScanOutcome::kComplete, 1));
+  const std::string first = life.Target()->state.report;
+  life.ScanNow();
+  ASSERT_TRUE(life.AwaitScans(ScanOutcome::kComplete, 2));
+  const std::string second = life.Target()->state.report;
+  EXPECT_NE(first, second);
+  EXPECT_TRUE(Find(first).empty());
+  EXPECT_NE(testing::ReadFile(Find(second)).find("\"outcome\":\"complete\""), std::string::npos);
+}
+
+TEST_F(MonitorTest, AFailedScanKeepsTheReportOfTheGoodOne) {
+  Life life(dir_.path(), {Target()});
+  ASSERT_TRUE(life.AwaitScans(ScanOutcome::kComplete, 1));
+  registry_.failing = true;
+  life.ScanNow();
+  ASSERT_TRUE(life.AwaitScans(ScanOutcome::kFailed, 1));
+  EXPECT_NE(testing::ReadFile(Find("report-")).find("\"outcome\":\"complete\""), std::string::npos);
+}
+
+TEST_F(MonitorTest, AStateThatCannotBeUsedIsSetAsideAndANewOneBegun) {
+  const std::string newer = R"({"version": 99})";
+  for (const std::string& broken : {std::string(), std::string("{\"version\": 1, \"endp"), newer}) {
+    { EXPECT_TRUE(Life(dir_.path(), {Target()}).AwaitScans(ScanOutcome::kComplete, 1)); }
+    const std::filesystem::path state = Find("state.json");
+    testing::WriteFile(state, broken);
+    const Life life(dir_.path(), {Target()});
+    EXPECT_FALSE(life.Target()->loaded);
+    ASSERT_TRUE(life.AwaitScans(ScanOutcome::kComplete, 1)) << "it is scanned anew";
+    EXPECT_EQ(testing::ReadFile(Find("state.json.corrupt-")), broken);
+    std::filesystem::remove(Find("state.json.corrupt-"));
+  }
+}
+
+TEST_F(MonitorTest, AStateThatCannotEvenBeReadIsSetAsideToo) {
+  { EXPECT_TRUE(Life(dir_.path(), {Target()}).AwaitScans(ScanOutcome::kComplete, 1)); }
+  const std::filesystem::path state = Find("state.json");
+  std::filesystem::remove(state);
+  std::filesystem::create_directory(state);  // cannot be read as a file, by root neither
+  const Life life(dir_.path(), {Target()});
+  EXPECT_FALSE(life.Target()->loaded);
+  ASSERT_TRUE(life.AwaitScans(ScanOutcome::kComplete, 1));
+  EXPECT_TRUE(life.Target()->saved);
+  EXPECT_TRUE(std::filesystem::is_directory(Find("state.json.corrupt-")));
+}
+
+TEST_F(MonitorTest, WhatCannotBeSetAsideIsNotOverwritten) {
+  { EXPECT_TRUE(Life(dir_.path(), {Target()}).AwaitScans(ScanOutcome::kComplete, 1)); }
+  const std::filesystem::path state = Find("state.json");
+  testing::WriteFile(state, "broken");
+  std::filesystem::remove(dir_ / ".lock");
+  std::filesystem::create_symlink(dir_ / "no" / "where", dir_ / ".lock");
+  Life life(dir_.path(), {Target()});
+  ASSERT_TRUE(life.AwaitScans(ScanOutcome::kComplete, 1));
+  EXPECT_FALSE(life.Target()->saved);
+  EXPECT_EQ(testing::ReadFile(state), "broken");
+  std::filesystem::remove(dir_ / ".lock");
+  life.ScanNow();
+  ASSERT_TRUE(life.AwaitScans(ScanOutcome::kComplete, 2));
+  EXPECT_TRUE(life.Target()->saved);
+  EXPECT_EQ(testing::ReadFile(Find("state.json.corrupt-")), "broken");
+}
+
+TEST_F(MonitorTest, AFailedScanRemovesNoReport) {
+  Life life(dir_.path(), {Target()});
+  ASSERT_TRUE(life.AwaitScans(ScanOutcome::kComplete, 1));
+  const std::string report = life.Target()->state.report;
+  registry_.failing = true;  // a failed scan writes no report and removes none
+  life.ScanNow();
+  ASSERT_TRUE(life.AwaitScans(ScanOutcome::kFailed, 1));
+  EXPECT_TRUE(life.Target()->saved);
+  EXPECT_EQ(life.Target()->state.report, report);
+  EXPECT_FALSE(Find(report).empty());
+}
+
+TEST_F(MonitorTest, AStorageThatCannotBeWrittenIsToldAndLosesNothingInMemory) {
+  Life life(dir_.path(), {Target()});
+  ASSERT_TRUE(life.AwaitScans(ScanOutcome::kComplete, 1));
+  const std::filesystem::path state = Find("state.json");
+  // A directory where the temporary file would be: no right of root's gets past it.
+  std::filesystem::create_directory(state.string() + ".tmp");
+  life.ScanNow();
+  ASSERT_TRUE(life.AwaitScans(ScanOutcome::kComplete, 2));
+  EXPECT_FALSE(life.Target()->saved);
+  std::filesystem::remove(state.string() + ".tmp");
+  life.ScanNow();
+  ASSERT_TRUE(life.AwaitScans(ScanOutcome::kComplete, 3));
+  EXPECT_TRUE(life.Target()->saved);
 }
 
 }  // namespace

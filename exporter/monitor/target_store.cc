@@ -1,0 +1,93 @@
+#include "exporter/monitor/target_store.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "exporter/inventory/state_codec.h"
+#include "exporter/registry/digest.h"
+
+namespace registry_backend {
+namespace {
+
+constexpr const char* kStateName = "state.json";
+constexpr std::string_view kReportPrefix = "report-";
+constexpr std::size_t kLongestFolder = 200;  // file systems take 255 bytes
+
+// A file name that tells targets apart and that people can read.
+std::string FolderOf(const ReportSubject& subject) {
+  const std::string text = subject.registry.host().text() + "/" + subject.repository;
+  std::string name = PercentEncode(text);
+  if (name.size() <= kLongestFolder) return name;
+  const std::string digest = Sha256Of(text);
+  return name.substr(0, kLongestFolder - 17) + "-" + digest.substr(digest.size() - 16);
+}
+
+std::string ReportName(const ScanResult& result) {
+  std::string stamp = FormatRfc3339(result.finished);
+  std::erase_if(stamp, [](char c) { return c == ':' || c == '-'; });
+  return std::string(kReportPrefix) + stamp + ".json";
+}
+
+}  // namespace
+
+TargetStore::TargetStore(const Storage& storage, const ReportSubject& subject, Logger logger)
+    : storage_(storage),
+      subject_(subject),
+      folder_(FolderOf(subject)),
+      logger_(std::move(logger)) {}
+
+TargetStore::Loaded TargetStore::Load(WallTime now) {
+  const Result<std::optional<std::string>> bytes = storage_.Read(Path(kStateName));
+  if (bytes && !bytes->has_value()) return {};
+  Result<TargetState> state = bytes ? DecodeState(**bytes) : bytes.error();
+  if (state) return {.state = *std::move(state)};
+  logger_.Error("Inventory is not usable; a new one is begun",
+                {{"file", (storage_.directory() / Path(kStateName)).string()},
+                 {"err", state.error().message}});
+  in_the_way_ = true;
+  if (const Status aside = SetAside(now); !aside) {
+    logger_.Error("The unusable inventory cannot be set aside; nothing is saved until it can",
+                  {{"err", aside.error().message}});
+  }
+  return {.intact = false};
+}
+
+Status TargetStore::SetAside(WallTime now) {
+  const Result<std::string> kept = storage_.Quarantine(Path(kStateName), now);
+  if (!kept) return kept.error();
+  in_the_way_ = false;
+  logger_.Warn("The unusable inventory is kept",
+               {{"file", (storage_.directory() / *kept).string()}});
+  return Ok();
+}
+
+Status TargetStore::Save(TargetState& state, const ScanResult& result) {
+  if (in_the_way_) {
+    if (Status aside = SetAside(result.finished); !aside) return aside;
+  }
+  const bool has_report = result.outcome != ScanOutcome::kFailed;
+  Status reported = has_report ? SaveReport(state, result) : Ok();
+  if (Status written = storage_.Write(Path(kStateName), EncodeState(state)); !written) {
+    return written;
+  }
+  if (has_report && reported) RemoveOtherReports(state.report);
+  return reported;
+}
+
+Status TargetStore::SaveReport(TargetState& state, const ScanResult& result) const {
+  const std::string name = ReportName(result);
+  Status written = storage_.Write(Path(name), WriteReport(MakeReport(subject_, result), -1));
+  if (written) state.report = name;
+  return written;
+}
+
+void TargetStore::RemoveOtherReports(const std::string& kept) const {
+  for (const std::string& name : storage_.List(folder_)) {
+    if (!name.starts_with(kReportPrefix) || name == kept) continue;
+    if (const Status removed = storage_.Remove(Path(name)); !removed) {
+      logger_.Warn("An old report stays", {{"err", removed.error().message}});
+    }
+  }
+}
+
+}  // namespace registry_backend
