@@ -1,5 +1,6 @@
 #include "exporter/metrics/families.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -163,27 +164,36 @@ class EndpointFamilies {
   void Add(const TargetSnapshot& target) {
     const Labels labels = TargetLabels(target);
     std::map<Serves, std::uint64_t> present;
-    for (const auto& [key, record] : target.state.endpoints) {
+    const TargetState& state = target.state;
+    for (const auto& [key, record] : state.endpoints) {
       AddEndpoint(With(labels, {{"serves", std::string(ServesName(key.serves))},
                                 {"backend_host", key.backend_host.text()}}),
                   record);
-      if (record.present) ++present[key.serves];
+      if (record.present()) ++present[key.serves];
     }
     for (const Serves serves : kAllServes) {
       endpoints_.Add(With(labels, {{"serves", std::string(ServesName(serves))}}),
                      CountOf(present, serves));
     }
+    for (const ChangeKind kind : kAllChangeKinds) {
+      changes_.Add(With(labels, {{"change", std::string(ChangeName(kind))}}),
+                   CountOf(state.changes, kind));
+    }
+    if (state.last_change) last_change_.Add(labels, UnixSeconds(*state.last_change));
+    if (state.baseline) baseline_.Add(labels, UnixSeconds(*state.baseline));
+    dropped_.Add(labels, static_cast<double>(state.dropped));
   }
 
   void MoveTo(std::vector<MetricFamily>& families) {
-    for (Family* family : {&endpoints_, &present_, &info_, &blobs_, &first_seen_, &last_seen_}) {
+    for (Family* family : {&endpoints_, &present_, &info_, &blobs_, &first_seen_, &last_seen_,
+                           &changed_, &changes_, &last_change_, &baseline_, &dropped_}) {
       family->MoveTo(families);
     }
   }
 
  private:
   void AddEndpoint(const Labels& labels, const EndpointRecord& record) {
-    present_.Add(labels, record.present ? 1 : 0);
+    present_.Add(labels, record.present() ? 1 : 0);
     info_.Add(With(labels, {{"provider", record.info.provider},
                             {"bucket", record.info.bucket},
                             {"storage_region", record.info.storage_region},
@@ -192,6 +202,7 @@ class EndpointFamilies {
     if (record.blobs) blobs_.Add(labels, static_cast<double>(*record.blobs));
     first_seen_.Add(labels, UnixSeconds(record.first_seen));
     last_seen_.Add(labels, UnixSeconds(record.last_seen));
+    if (record.changed) changed_.Add(labels, UnixSeconds(*record.changed));
   }
 
   Family endpoints_{"endpoints", "Endpoints present, by what they serve."};
@@ -202,6 +213,17 @@ class EndpointFamilies {
   Family first_seen_{"endpoint_first_seen_timestamp_seconds",
                      "When a scan first found the endpoint."};
   Family last_seen_{"endpoint_last_seen_timestamp_seconds", "When a scan last found the endpoint."};
+  Family changed_{"endpoint_changed_timestamp_seconds",
+                  "When the endpoint last came or went after the target's baseline."};
+  Family changes_{"endpoint_changes_total", "Endpoints that came or went after the baseline.",
+                  MetricType::Counter};
+  Family last_change_{"last_change_timestamp_seconds", "When an endpoint last came or went."};
+  Family baseline_{
+      "baseline_timestamp_seconds",
+      "When the target's baseline was set; what comes or goes from then on counts as a "
+      "change."};
+  Family dropped_{"endpoints_dropped",
+                  "Endpoints that the newest scan saw and max_endpoints left no place for."};
 };
 
 }  // namespace
@@ -216,6 +238,22 @@ std::vector<MetricFamily> TargetFamilies(const Snapshot& snapshot) {
   std::vector<MetricFamily> families;
   scans.MoveTo(families);
   endpoints.MoveTo(families);
+  return families;
+}
+
+std::vector<MetricFamily> StorageFamilies(const Snapshot& snapshot) {
+  const auto all = [&snapshot](bool TargetSnapshot::*good) {
+    return std::ranges::all_of(snapshot.targets, [good](const auto& t) { return (*t).*good; });
+  };
+  Family loaded("exporter_inventory_load_successful",
+                "Whether what was stored of every target could be read at start.");
+  loaded.Add({}, all(&TargetSnapshot::loaded) ? 1 : 0);
+  Family saved("exporter_inventory_last_save_successful",
+               "Whether what is known of every target is on disk, by the newest attempts.");
+  saved.Add({}, all(&TargetSnapshot::saved) ? 1 : 0);
+  std::vector<MetricFamily> families;
+  loaded.MoveTo(families);
+  saved.MoveTo(families);
   return families;
 }
 

@@ -20,6 +20,9 @@ struct BuildInfo {
 // them. A result or a timestamp has no series before its event. Pure.
 std::vector<prometheus::MetricFamily> TargetFamilies(const Snapshot& snapshot);
 
+// Whether the inventories of all targets are as they should be on disk. Pure.
+std::vector<prometheus::MetricFamily> StorageFamilies(const Snapshot& snapshot);
+
 prometheus::MetricFamily BuildInfoFamily(const BuildInfo& build);
 
 }  // namespace registry_backend

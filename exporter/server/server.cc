@@ -28,14 +28,12 @@ constexpr std::size_t kMaxBodyBytes = std::size_t{64} * 1024;
 constexpr time_t kKeepAliveSeconds = 5;
 constexpr std::size_t kRequestsAConnection = 1000;
 constexpr std::size_t kMaxHeadBytes = std::size_t{64} * 1024;
-constexpr std::chrono::seconds kReadTime(10);   // from a request's first byte to its last
-constexpr std::chrono::seconds kWriteTime(60);  // from there to the last byte of the answer
 
 // One client's bytes, without httplib's own stream: that one waits anew for every byte, so that a
 // slow client would hold its thread, and Stop, for as long as it likes.
 class Connection final : public httplib::Stream {
  public:
-  explicit Connection(socket_t socket) : socket_(socket) {}
+  Connection(socket_t socket, const ServerOptions& options) : socket_(socket), options_(options) {}
 
   // Waits until a request begins; false: none will.
   bool AwaitRequest() {
@@ -43,11 +41,14 @@ class Connection final : public httplib::Stream {
     if (unread_.empty() && !Wait(POLLIN, now + std::chrono::seconds(kKeepAliveSeconds))) {
       return false;
     }
-    read_until_ = Clock::now() + kReadTime;
-    write_until_ = read_until_ + kWriteTime;
+    read_until_ = Clock::now() + options_.read_time;
+    write_until_ = read_until_ + options_.write_time;
     may_read_ = kMaxHeadBytes;
     return true;
   }
+
+  // Whether a request ended before its end: what comes next may be the rest of it.
+  [[nodiscard]] bool broken() const { return broken_; }
 
   // The request's fields are all there; httplib itself bounds its body.
   void EndHead() { may_read_ = std::numeric_limits<std::size_t>::max(); }
@@ -57,13 +58,20 @@ class Connection final : public httplib::Stream {
 
   ssize_t read(char* to, std::size_t size) override {
     if (unread_.empty()) {
-      if (!Wait(POLLIN, read_until_)) return -1;
-      const ssize_t got = recv(socket_, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
-      if (got <= 0) return got;
+      const ssize_t got = Wait(POLLIN, read_until_)
+                              ? recv(socket_, buffer_.data(), buffer_.size(), MSG_DONTWAIT)
+                              : -1;
+      if (got <= 0) {
+        broken_ = true;
+        return got;
+      }
       unread_ = {buffer_.data(), static_cast<std::size_t>(got)};
     }
     const std::size_t count = std::min({size, unread_.size(), may_read_});
-    if (count == 0) return -1;
+    if (count == 0) {
+      broken_ = true;
+      return -1;
+    }
     std::memcpy(to, unread_.data(), count);
     unread_.remove_prefix(count);
     may_read_ -= count;
@@ -92,9 +100,11 @@ class Connection final : public httplib::Stream {
   }
 
   const socket_t socket_;
+  const ServerOptions& options_;
   std::array<char, 4096> buffer_{};
   std::string_view unread_;  // in buffer_
   std::size_t may_read_ = 0;
+  bool broken_ = false;
   Time read_until_;
   Time write_until_;
 };
@@ -112,10 +122,16 @@ bool Prepare(httplib::Request& request) {
     return true;
   }
   const std::string length = request.get_header_value("Content-Length");
-  const bool is_number = length.find_first_not_of("0123456789") == std::string::npos;
+  const bool is_number =
+      !length.empty() && length.find_first_not_of("0123456789") == std::string::npos;
   const bool is_read = request.method != "GET" && request.method != "HEAD" &&
                        request.method != "OPTIONS";  // httplib leaves their bodies lying
   return lengths == 1 && !encoded && is_number && (is_read || length == "0");
+}
+
+bool HasNoBodyToRead(const httplib::Request& request) {
+  return request.method == "GET" || request.method == "HEAD" || request.method == "OPTIONS" ||
+         request.get_header_value("Content-Length") == "0";
 }
 
 Request Translate(const httplib::Request& from) {
@@ -149,7 +165,8 @@ void Translate(Response from, httplib::Response& to) {
 // One address: a cpp-httplib server and the thread that accepts for it.
 class Server::Listener : private httplib::Server {
  public:
-  Listener(const Router& router, const Logger& logger) : logger_(logger) {
+  Listener(const ServerOptions& options, const Router& router, const Logger& logger)
+      : options_(options), logger_(logger) {
     new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
     set_tcp_nodelay(true);
     set_keep_alive_timeout(kKeepAliveSeconds);
@@ -160,21 +177,23 @@ class Server::Listener : private httplib::Server {
       const int on = 1;
       setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     });
-    // httplib bounds neither a chunked body nor what is unpacked from a compressed one.
-    set_pre_routing_handler([](const httplib::Request& request, httplib::Response& response) {
-      const bool encoded = request.has_header("Transfer-Encoding");
-      if (!encoded && !request.has_header("Content-Encoding")) return HandlerResponse::Unhandled;
-      Translate(encoded ? Response::Text(411, "411 length required")
-                        : Response::Text(415, "415 unsupported media type"),
-                response);
-      return HandlerResponse::Handled;
-    });
     const auto handle = [&router](const httplib::Request& request, httplib::Response& response) {
       Translate(router.Handle(Translate(request)), response);
     };
+    set_pre_routing_handler([handle](const httplib::Request& request, httplib::Response& response) {
+      // httplib bounds neither a chunked body nor what is unpacked from a compressed one.
+      if (request.has_header("Transfer-Encoding")) {
+        Translate(Response::Text(411, "411 length required"), response);
+      } else if (request.has_header("Content-Encoding")) {
+        Translate(Response::Text(415, "415 unsupported media type"), response);
+      } else if (HasNoBodyToRead(request)) {
+        handle(request, response);
+      } else {
+        return HandlerResponse::Unhandled;  // httplib reads the body, then calls one of those below
+      }
+      return HandlerResponse::Handled;
+    });
     const std::string any = "[^]*";
-    Get(any, handle);
-    Options(any, handle);
     Post(any, handle);
     Put(any, handle);
     Patch(any, handle);
@@ -270,7 +289,7 @@ class Server::Listener : private httplib::Server {
   }
 
   void Serve(socket_t socket) {
-    Connection connection(socket);
+    Connection connection(socket, options_);
     bool last = false;
     for (std::size_t left = kRequestsAConnection; !last && left > 0; --left) {
       if (!connection.AwaitRequest()) return;
@@ -280,10 +299,11 @@ class Server::Listener : private httplib::Server {
             connection.EndHead();
             in_order = Prepare(request);
           });
-      last = last || !answered || !in_order;
+      last = last || !answered || !in_order || connection.broken();
     }
   }
 
+  const ServerOptions& options_;
   const Logger& logger_;
   bool begun_ = false;
   std::atomic<bool> ended_ = false;
@@ -300,7 +320,7 @@ Server::~Server() { Stop(); }
 
 Status Server::Start() {
   for (const ListenAddress& address : options_.addresses) {
-    auto listener = std::make_unique<Listener>(router_, logger_);
+    auto listener = std::make_unique<Listener>(options_, router_, logger_);
     Result<ListenAddress> bound = listener->Bind(address);
     if (!bound) {
       listeners_.clear();

@@ -6,6 +6,7 @@
 
 #include "exporter/common/log.h"
 #include "exporter/common/result.h"
+#include "exporter/common/time.h"
 #include "exporter/server/listen_address.h"
 #include "exporter/server/router.h"
 
@@ -13,6 +14,8 @@ namespace registry_backend::server {
 
 struct ServerOptions {
   std::vector<ListenAddress> addresses;
+  Duration read_time = std::chrono::seconds(10);   // from a request's first byte to its last
+  Duration write_time = std::chrono::seconds(60);  // from there to the last byte of the answer
 };
 
 // Serves a Router over HTTP/1.1 with threads of its own. A route that throws is answered with a

@@ -27,9 +27,10 @@ server::Response JsonError(int status, std::string_view message) {
 
 server::Response Metrics(const server::Request& request, const BuildInfo& build,
                          const Monitor& monitor, const HttpMetrics& http) {
-  std::vector<prometheus::MetricFamily> families = TargetFamilies(*monitor.Current());
+  const std::shared_ptr<const Snapshot> snapshot = monitor.Current();
+  std::vector<prometheus::MetricFamily> families = TargetFamilies(*snapshot);
   families.push_back(BuildInfoFamily(build));
-  for (auto&& more : {http.Collect(), ProcessFamilies()}) {
+  for (auto&& more : {StorageFamilies(*snapshot), http.Collect(), ProcessFamilies()}) {
     families.insert(families.end(), more.begin(), more.end());
   }
   const ExpositionFormat format = NegotiateFormat(request.Field("accept"));

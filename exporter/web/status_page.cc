@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,9 +11,9 @@ namespace registry_backend {
 namespace {
 
 constexpr std::string_view kStyle = R"css(
-:root { color-scheme: light dark; --line: #8884; --good: #1a7f37; --bad: #c62828; --soft: #8882; }
-@media (prefers-color-scheme: dark) { :root { --good: #5fd38a; --bad: #ff8a80; } }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 62rem; padding: 1rem; }
+:root { color-scheme: light dark; --line: #8884; --good: #1a7f37; --bad: #c62828; --fair: #8a5a00; --soft: #8882; }
+@media (prefers-color-scheme: dark) { :root { --good: #5fd38a; --bad: #ff8a80; --fair: #f0b429; } }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 76rem; padding: 1rem; }
 h1 { font-size: 1.4rem; margin: .5rem 0 1.5rem; }
 h2 { font-size: 1.1rem; margin: 0; overflow-wrap: anywhere; }
 section { border: 1px solid var(--line); border-radius: .5rem; margin: 0 0 1rem; padding: 1rem; }
@@ -21,14 +22,20 @@ dt { font-size: .8rem; opacity: .75; }
 dd { margin: 0; }
 .good { color: var(--good); font-weight: 600; }
 .bad { color: var(--bad); font-weight: 600; }
+.fair { color: var(--fair); font-weight: 600; }
+.soft { opacity: .75; }
 .error { background: var(--soft); border-left: 4px solid var(--bad); overflow-wrap: anywhere;
          padding: .5rem .75rem; }
+p.host { margin: 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; }
 th, td { border-bottom: 1px solid var(--line); padding: .3rem .75rem .3rem 0; text-align: left;
-         vertical-align: top; }
+         vertical-align: top; white-space: nowrap; }
+td.host { min-width: 16rem; white-space: normal; }
 th { font-size: .8rem; font-weight: 600; opacity: .75; }
-td.host { font-family: ui-monospace, monospace; overflow-wrap: anywhere; }
+h3 { font-size: 1rem; margin: 1rem 0 .25rem; }
+ul { margin: 0; padding-left: 1.25rem; }
+.host { font-family: ui-monospace, monospace; overflow-wrap: anywhere; }
 footer { font-size: .85rem; opacity: .75; }
 )css";
 
@@ -65,18 +72,32 @@ std::string Fact(std::string_view name, std::string_view value, std::string_view
 
 std::string When(WallTime time) { return FormatUtcSeconds(time); }
 
+std::string_view StyleOf(ScanOutcome outcome) {
+  switch (outcome) {
+    case ScanOutcome::kComplete:
+      return "good";
+    case ScanOutcome::kPartial:
+      return "fair";
+    case ScanOutcome::kFailed:
+      return "bad";
+  }
+  return "";
+}
+
 std::string ScanFacts(const TargetSnapshot& target) {
   std::string facts;
   if (target.scanning) facts += Fact("Now", "scanning");
   if (const auto& newest = target.state.newest) {
-    const bool complete = newest->outcome == ScanOutcome::kComplete;
-    facts += Fact("Newest scan", OutcomeName(newest->outcome), complete ? "good" : "bad");
+    facts += Fact("Newest scan", OutcomeName(newest->outcome), StyleOf(newest->outcome));
     facts += Fact("Ended", When(newest->finished));
     facts += Fact("Took", FormatDuration(newest->took));
   } else if (!target.scanning) {
     facts += Fact("Newest scan", "none yet");
   }
   if (const auto& usable = target.state.newest_usable) {
+    if (target.state.newest->outcome == ScanOutcome::kFailed) {
+      facts += Fact("Newest result", When(usable->finished));
+    }
     facts += Fact("Coverage", fmt::format("{:.1f} %", usable->coverage * 100));
     facts += Fact("Tags", std::to_string(usable->asked.tags));
     facts += Fact("Manifests", std::to_string(usable->asked.manifests));
@@ -93,25 +114,41 @@ std::string EndpointTable(const TargetState& state) {
     rows += fmt::format(
         "<tr><td class=\"host\">{}</td><td>{}</td><td class=\"{}\">{}</td><td>{}</td><td>{}</td>"
         "<td>{}</td><td>{}</td><td>{}</td></tr>\n",
-        Escape(key.backend_host.text()), ServesName(key.serves), record.present ? "good" : "bad",
-        record.present ? "present" : "absent", Escape(record.info.provider),
+        Escape(key.backend_host.text()), ServesName(key.serves), record.present() ? "good" : "soft",
+        record.present() ? "present" : "absent", Escape(record.info.provider),
         Escape(record.info.storage_region),
         record.blobs && key.serves == Serves::kBlobs ? std::to_string(*record.blobs) : "",
         When(record.first_seen), When(record.last_seen));
   }
   return "<div class=\"scroll\"><table>\n<thead><tr><th>Host</th><th>Serves</th><th>State</th>"
-         "<th>Provider</th><th>Region</th><th>Blobs</th><th>First seen</th><th>Last seen</th></tr>"
+         "<th>Provider</th><th>Region</th><th>Blobs (last complete scan)</th><th>First "
+         "seen</th><th>Last seen</th></tr>"
          "</thead>\n<tbody>\n" +
          rows + "</tbody>\n</table></div>\n";
 }
 
+// The newest changes, newest first.
+std::string ChangeList(const TargetState& state) {
+  constexpr std::size_t kShown = 10;
+  if (state.journal.empty()) return "";
+  std::string items;
+  for (std::size_t i = 0; i < std::min(kShown, state.journal.size()); ++i) {
+    const Change& change = state.journal[i];
+    items += fmt::format("<li>{} {} <span class=\"host\">{}</span> ({})</li>\n", When(change.at),
+                         ChangeName(change.kind), Escape(change.endpoint.backend_host.text()),
+                         ServesName(change.endpoint.serves));
+  }
+  return "<h3>Changes</h3>\n<ul>\n" + items + "</ul>\n";
+}
+
 std::string TargetSection(const TargetSnapshot& target) {
-  std::string section =
-      fmt::format("<section>\n<h2>{}</h2>\n{}", Escape(target.name), ScanFacts(target));
+  std::string section = fmt::format("<section>\n<h2>{}</h2>\n<p class=\"host soft\">{}/{}</p>\n{}",
+                                    Escape(target.name), Escape(target.registry),
+                                    Escape(target.repository), ScanFacts(target));
   if (target.state.newest && !target.state.newest->error.empty()) {
     section += fmt::format("<p class=\"error\">{}</p>\n", Escape(target.state.newest->error));
   }
-  return section + EndpointTable(target.state) + "</section>\n";
+  return section + EndpointTable(target.state) + ChangeList(target.state) + "</section>\n";
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "exporter/inventory/apply.h"
 #include "exporter/metrics/http_metrics.h"
 
 namespace registry_backend {
@@ -88,8 +89,10 @@ ScanResult Scan(ScanOutcome outcome) {
 ScanResult PartialScan() {
   ScanResult result = Scan(ScanOutcome::kPartial);
   result.unresolved = {1, 2, 17};
-  result.errors.push_back({ScanError::Scope::kTag, "v1", "", {ErrorKind::kRateLimited, "slow"}});
-  result.reasons = {{ErrorKind::kRateLimited, 20}, {ErrorKind::kTimeout, 1}};
+  for (int i = 0; i < 20; ++i) {
+    result.AddError({ScanError::Scope::kTag, "v1", "", {ErrorKind::kRateLimited, "slow"}});
+  }
+  result.AddError({ScanError::Scope::kBlob, "", "d", {ErrorKind::kTimeout, "slower"}});
   return result;
 }
 
@@ -97,8 +100,7 @@ ScanResult FailedScan() {
   ScanResult result;
   result.finished = kEnd + hours(1);
   result.took = milliseconds(250);
-  result.errors.push_back({ScanError::Scope::kTarget, "", "", {ErrorKind::kAuth, "no"}});
-  result.reasons = {{ErrorKind::kAuth, 1}};
+  result.AddError({ScanError::Scope::kTarget, "", "", {ErrorKind::kAuth, "no"}});
   return result;
 }
 
@@ -127,6 +129,9 @@ TEST(TargetFamilies, BeforeAnyScanThereAreNoResultsAndNoTimestamps) {
                                     {"endpoints{serves=\"tokens\"}", 0},
                                     {"endpoints{serves=\"manifests\"}", 0},
                                     {"endpoints{serves=\"blobs\"}", 0},
+                                    {"endpoint_changes_total{change=\"added\"}", 0},
+                                    {"endpoint_changes_total{change=\"removed\"}", 0},
+                                    {"endpoints_dropped", 0},
                                 }));
 }
 
@@ -142,7 +147,7 @@ TEST(TargetFamilies, ShowWhatGoesOn) {
 TEST(TargetFamilies, AfterACompleteScan) {
   TargetSnapshot target = Target();
   const Series before = SeriesOf(target);
-  Apply(Scan(ScanOutcome::kComplete), target.state);
+  registry_backend::Apply(Scan(ScanOutcome::kComplete), {}, target.state);
   Series added = SeriesOf(target);
   EXPECT_EQ(added.at("scans_total{outcome=\"complete\"}"), 1);
   EXPECT_EQ(added.at("endpoints{serves=\"api\"}"), 1);
@@ -152,6 +157,7 @@ TEST(TargetFamilies, AfterACompleteScan) {
   const std::string api = "serves=\"api\",backend_host=\"registry.example:5000\"";
   const std::string s3 = "serves=\"blobs\",backend_host=\"b.s3.us-east-1.amazonaws.com\"";
   EXPECT_EQ(added, (Series{
+                       {"baseline_timestamp_seconds", kEndSeconds},
                        {"scan_outcome{outcome=\"complete\"}", 1},
                        {"scan_outcome{outcome=\"partial\"}", 0},
                        {"scan_outcome{outcome=\"failed\"}", 0},
@@ -198,7 +204,7 @@ TEST(TargetFamilies, AfterACompleteScan) {
 
 TEST(TargetFamilies, AfterAPartialScan) {
   TargetSnapshot target = Target();
-  Apply(PartialScan(), target.state);
+  registry_backend::Apply(PartialScan(), {}, target.state);
   const Series series = SeriesOf(target);
   const Series expected = {
       {"scan_outcome{outcome=\"complete\"}", 0},
@@ -226,9 +232,9 @@ TEST(TargetFamilies, AfterAPartialScan) {
 
 TEST(TargetFamilies, AFailedScanLeavesSizesCoverageAndEndpointsAsTheyWere) {
   TargetSnapshot target = Target();
-  Apply(PartialScan(), target.state);
+  registry_backend::Apply(PartialScan(), {}, target.state);
   const Series before = SeriesOf(target);
-  Apply(FailedScan(), target.state);
+  registry_backend::Apply(FailedScan(), {}, target.state);
   Series series = SeriesOf(target);
   const Series changed = {
       {"scan_outcome{outcome=\"partial\"}", 0},
@@ -251,7 +257,7 @@ TEST(TargetFamilies, AFailedScanLeavesSizesCoverageAndEndpointsAsTheyWere) {
 
 TEST(TargetFamilies, AFirstScanThatFailsHasNoSizes) {
   TargetSnapshot target = Target();
-  Apply(FailedScan(), target.state);
+  registry_backend::Apply(FailedScan(), {}, target.state);
   const Series series = SeriesOf(target);
   EXPECT_THAT(series, Contains(Pair("scan_outcome{outcome=\"failed\"}", 1)));
   for (const std::string name : {"scan_coverage_ratio", "scan_tags", "scan_manifests", "scan_blobs",
@@ -263,12 +269,12 @@ TEST(TargetFamilies, AFirstScanThatFailsHasNoSizes) {
 
 TEST(TargetFamilies, AnAbsentEndpointIsAnExplicitZero) {
   TargetSnapshot target = Target();
-  Apply(Scan(ScanOutcome::kComplete), target.state);
+  registry_backend::Apply(Scan(ScanOutcome::kComplete), {}, target.state);
   ScanResult moved = Scan(ScanOutcome::kComplete);
   moved.finished = kEnd + minutes(60);
   moved.endpoints.erase(Endpoint(Serves::kBlobs, "b.s3.us-east-1.amazonaws.com"));
   moved.endpoints[Endpoint(Serves::kBlobs, "cdn.example")] = {{"", "", "", "redirect"}, 86};
-  Apply(moved, target.state);
+  registry_backend::Apply(moved, {}, target.state);
 
   const Series series = SeriesOf(target);
   const std::string gone = "{serves=\"blobs\",backend_host=\"b.s3.us-east-1.amazonaws.com\"}";
@@ -284,7 +290,7 @@ TEST(TargetFamilies, OneHostMayServeSeveralThings) {
   TargetSnapshot target = Target();
   ScanResult result = Scan(ScanOutcome::kComplete);
   for (const Serves serves : kAllServes) result.endpoints[Endpoint(serves, "one.example")] = {};
-  Apply(result, target.state);
+  registry_backend::Apply(result, {}, target.state);
   const Series series = SeriesOf(target);
   for (const std::string serves : {"api", "tokens", "manifests", "blobs"}) {
     EXPECT_THAT(series, Contains(Pair("endpoint_present{serves=\"" + serves +
@@ -330,10 +336,19 @@ TEST(TargetFamilies, HaveExactlyTheirLabels) {
       {"endpoint_blobs", endpoint},
       {"endpoint_first_seen_timestamp_seconds", endpoint},
       {"endpoint_last_seen_timestamp_seconds", endpoint},
+      {"endpoint_changed_timestamp_seconds", endpoint},
+      {"endpoint_changes_total", and_also(target, {"change"})},
+      {"last_change_timestamp_seconds", target},
+      {"baseline_timestamp_seconds", target},
+      {"endpoints_dropped", target},
   };
   TargetSnapshot snapshot = Target();
   snapshot.next_scan = kEnd;
-  Apply(Scan(ScanOutcome::kComplete), snapshot.state);
+  ScanResult empty = Scan(ScanOutcome::kComplete);
+  empty.endpoints.clear();
+  for (const ScanResult& scan : {empty, Scan(ScanOutcome::kComplete)}) {
+    registry_backend::Apply(scan, {}, snapshot.state);
+  }
   std::map<std::string, std::vector<std::string>> actual;
   for (const MetricFamily& family :
        TargetFamilies({{std::make_shared<const TargetSnapshot>(snapshot)}})) {
@@ -360,6 +375,40 @@ TEST(TargetFamilies, HoldEachTargetInOneFamily) {
   }
   EXPECT_FALSE(names.empty());
   EXPECT_TRUE(TargetFamilies({}).empty());
+}
+
+TEST(TargetFamilies, AChangeHasItsTimeAndItsCount) {
+  TargetSnapshot target = Target();
+  ScanResult empty = Scan(ScanOutcome::kComplete);
+  empty.endpoints.clear();
+  registry_backend::Apply(empty, {}, target.state);
+  registry_backend::Apply(Scan(ScanOutcome::kComplete), {}, target.state);
+  const Series series = SeriesOf(target);
+  EXPECT_EQ(series.at("endpoint_changes_total{change=\"added\"}"), 2);
+  EXPECT_EQ(series.at("endpoint_changes_total{change=\"removed\"}"), 0);
+  EXPECT_EQ(series.at("last_change_timestamp_seconds"), kEndSeconds);
+  EXPECT_EQ(series.at("endpoint_changed_timestamp_seconds{serves=\"blobs\",backend_host=\"b.s3.us-"
+                      "east-1.amazonaws.com\"}"),
+            kEndSeconds);
+}
+
+TEST(StorageFamilies, AreGoodOnlyWhereEveryTargetIs) {
+  const auto values = [](bool loaded, bool saved) {
+    TargetSnapshot bad = Target();
+    bad.loaded = loaded;
+    bad.saved = saved;
+    std::vector<double> found;
+    for (const MetricFamily& family :
+         StorageFamilies({{std::make_shared<const TargetSnapshot>(Target()),
+                           std::make_shared<const TargetSnapshot>(bad)}})) {
+      EXPECT_TRUE(family.name.starts_with("registry_backend_exporter_inventory_"));
+      found.push_back(family.metric.at(0).gauge.value);
+    }
+    return found;
+  };
+  EXPECT_EQ(values(true, true), (std::vector<double>{1, 1}));
+  EXPECT_EQ(values(false, true), (std::vector<double>{0, 1}));
+  EXPECT_EQ(values(true, false), (std::vector<double>{1, 0}));
 }
 
 TEST(BuildInfoFamily, SaysWhatTheProgramIs) {

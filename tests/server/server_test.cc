@@ -398,6 +398,17 @@ TEST_F(ServerTest, ABodyIsReadAndNotTakenForTheNextRequest) {
   }
 }
 
+TEST_F(ServerTest, WhatFollowsABodyThatDidNotComeIsNotTakenForARequest) {
+  Server server({.addresses = {{"127.0.0.1", 0}}, .read_time = std::chrono::milliseconds(100)},
+                MakeRouter(), Logger());
+  ASSERT_TRUE(server.Start());
+  Connection connection(server.addresses().at(0).port);
+  connection.Send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nten bytes.");
+  EXPECT_THAT(connection.ReadAnswer(), Not(StartsWith("HTTP/1.1 200")));
+  connection.Send("GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(connection.ReadAnswer(), "");
+}
+
 TEST_F(ServerTest, APostWithoutLengthHasNoBody) {  // RFC 9112 §6.3; curl -X POST sends this
   Start();
   Connection connection(port());

@@ -7,10 +7,12 @@
 #include <memory>
 #include <mutex>
 
+#include "exporter/inventory/apply.h"
 #include "exporter/web/status_page.h"
 #include "tests/http/fake_loop.h"
 #include "tests/http/fake_transport.h"
 #include "tests/support/eventually.h"
+#include "tests/support/temp_dir.h"
 
 namespace registry_backend {
 namespace {
@@ -76,7 +78,9 @@ class RoutesTest : public ::testing::Test {
                       .credentials = {.kind = CredentialsSource::Kind::kBasic,
                                       .username = "u",
                                       .password_file = "/nonexistent/\"<b>&"}};
+    monitor_.reset();  // gives the storage's lock back
     monitor_ = std::make_unique<Monitor>(Network{loop_, transport_, pacer_, &http_},
+                                         *Storage::Open(storage_.path()),
                                          std::vector<TargetOptions>{good, bad}, Logger());
     router_ = MakeRouter(options, kBuild, *monitor_, http_);
   }
@@ -110,12 +114,17 @@ class RoutesTest : public ::testing::Test {
 
   FakeLoop fake_loop_;
   PostableLoop loop_{fake_loop_};
-  FakeTransport transport_{
-      fake_loop_, [](const Request&) {
-        return MakeResponse(200, R"({"tags":[]})", {{"Content-Type", "application/json"}});
-      }};
+  FakeTransport transport_{fake_loop_, [](const Request& request) {
+                             if (request.operation == "tags")
+                               return MakeResponse(200, R"({"tags":["t"]})");
+                             if (request.operation == "blob") return MakeResponse(206);
+                             return MakeResponse(
+                                 200, R"({"schemaVersion":2,"config":{"digest":"sha256:)" +
+                                          std::string(64, 'a') + R"("}})");
+                           }};
   Pacer pacer_;
   HttpMetrics http_;
+  const testing::TempDir storage_{"routes"};
   std::unique_ptr<Monitor> monitor_;
   server::Router router_;
 };
@@ -150,7 +159,7 @@ TEST_F(RoutesTest, MetricsFollowTheScans) {
   EXPECT_THAT(body, HasSubstr("\nregistry_backend_scan_error{registry=\"registry.example\","
                               "repository=\"team/bad\",reason=\"credentials\"} 1\n"));
   EXPECT_THAT(body, HasSubstr("\nregistry_backend_http_retries_total{"));
-  EXPECT_EQ(transport_.requests.size(), 1U) << "scraping never causes a scan";
+  EXPECT_EQ(transport_.requests.size(), 3U) << "scraping never causes a scan";
 }
 
 TEST_F(RoutesTest, TheTelemetryPathMayBeAnother) {
@@ -295,8 +304,7 @@ ScanResult FinishedScan(ScanOutcome outcome) {
   result.asked = {4, 10, 86};
   if (outcome != ScanOutcome::kComplete) {
     result.unresolved.blobs = 25;
-    result.errors.push_back({ScanError::Scope::kBlob, "", "d", {ErrorKind::kTimeout, "too slow"}});
-    result.reasons[ErrorKind::kTimeout] = 25;
+    result.AddError({ScanError::Scope::kBlob, "", "d", {ErrorKind::kTimeout, "too slow"}});
   }
   result.endpoints[{Serves::kBlobs, *Host::Parse("cdn.example")}] = {{"s3", "b", "eu-west-1", ""},
                                                                      61};
@@ -319,7 +327,7 @@ TEST(StatusPage, BeforeAnyScan) {
 
 TEST(StatusPage, AfterScans) {
   TargetSnapshot target{.name = "app"};
-  Apply(FinishedScan(ScanOutcome::kComplete), target.state);
+  registry_backend::Apply(FinishedScan(ScanOutcome::kComplete), {}, target.state);
   EXPECT_THAT(
       Page(target),
       AllOf(HasSubstr("<dt>Newest scan</dt><dd class=\"good\">complete</dd>"),
@@ -332,19 +340,19 @@ TEST(StatusPage, AfterScans) {
                       "<td>2026-11-23 09:00:00 UTC</td><td>2026-11-23 09:00:00 UTC</td></tr>"),
             Not(HasSubstr("class=\"error\""))));
 
-  Apply(FinishedScan(ScanOutcome::kPartial), target.state);
-  EXPECT_THAT(Page(target), AllOf(HasSubstr("<dt>Newest scan</dt><dd class=\"bad\">partial</dd>"),
+  registry_backend::Apply(FinishedScan(ScanOutcome::kPartial), {}, target.state);
+  EXPECT_THAT(Page(target), AllOf(HasSubstr("<dt>Newest scan</dt><dd class=\"fair\">partial</dd>"),
                                   HasSubstr("<p class=\"error\">too slow</p>"),
                                   HasSubstr("<dt>Coverage</dt><dd class=\"\">75.0 %</dd>")));
 
-  Apply(FinishedScan(ScanOutcome::kFailed), target.state);
+  registry_backend::Apply(FinishedScan(ScanOutcome::kFailed), {}, target.state);
   EXPECT_THAT(Page(target), AllOf(HasSubstr("<dt>Newest scan</dt><dd class=\"bad\">failed</dd>"),
                                   HasSubstr("<dt>Coverage</dt><dd class=\"\">75.0 %</dd>")));
 
   ScanResult moved = FinishedScan(ScanOutcome::kComplete);
   moved.endpoints.clear();
-  Apply(moved, target.state);
-  EXPECT_THAT(Page(target), HasSubstr("<td class=\"bad\">absent</td>"));
+  registry_backend::Apply(moved, {}, target.state);
+  EXPECT_THAT(Page(target), HasSubstr("<td class=\"soft\">absent</td>"));
 }
 
 TEST(StatusPage, NeedsNothingFromElsewhere) {
