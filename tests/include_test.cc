@@ -22,14 +22,17 @@ const std::map<std::string, Modules> kMayInclude = {
     {"discovery", {"registry", "http", "url"}},
     {"inventory", {"discovery", "url"}},
     {"report", {"inventory", "discovery", "url"}},
-    {"monitor", {"report", "inventory", "discovery", "registry", "http", "url"}},
+    {"storage", {}},
+    {"scheduler", {}},
+    {"monitor",
+     {"scheduler", "storage", "report", "inventory", "discovery", "registry", "http", "url"}},
     {"metrics", {"monitor", "inventory", "discovery", "http", "url"}},
     {"server", {}},
     {"web", {"server", "metrics", "report", "monitor", "inventory", "discovery", "url"}},
-    {"config", {"monitor", "discovery", "registry", "http", "url"}},
+    {"config", {"monitor", "scheduler", "inventory", "discovery", "registry", "http", "url"}},
     {"commands",
-     {"config", "web", "metrics", "server", "monitor", "report", "inventory", "discovery",
-      "registry", "http", "url"}},
+     {"config", "storage", "scheduler", "web", "metrics", "server", "monitor", "report",
+      "inventory", "discovery", "registry", "http", "url"}},
 };
 
 // Of these neighbours only the one header: values, not machinery.
@@ -85,6 +88,24 @@ TEST(Includes, FollowThePlanOfTheHouse) {
     if (only != kOnlyHeader.end()) {
       EXPECT_EQ(target, neighbour + "/" + only->second) << "in " << include.file;
     }
+  }
+}
+
+TEST(Tests, AreAllBuilt) {
+  const std::filesystem::path root = REGISTRY_BACKEND_SOURCE_DIR "/tests";
+  std::string lists;
+  std::vector<std::string> tests;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
+    const std::string name = entry.path().filename().string();
+    if (name == "CMakeLists.txt") {
+      std::ifstream file(entry.path());
+      lists.append(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+    }
+    if (name.ends_with("_test.cc")) tests.push_back(name);
+  }
+  ASSERT_GT(tests.size(), 30U);
+  for (const std::string& test : tests) {
+    EXPECT_NE(lists.find(test), std::string::npos) << test << " is in no CMakeLists.txt";
   }
 }
 

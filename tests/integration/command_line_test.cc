@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/integration/exporter_process.h"
+#include "tests/integration/server_process.h"
 #include "tests/simulator/simulator.h"
 #include "tests/support/temp_dir.h"
 
@@ -42,10 +43,12 @@ TEST(CommandLine, WhatItCannotUseIsAUsageErrorThatNamesIt) {
   const std::pair<std::vector<std::string>, std::string> cases[] = {
       {{"scan", "--nonsense"}, "--nonsense"},
       {{"scan", "--output", "xml"}, "xml"},
-      {{"scan", "--registry", "ftp://x.example"}, "--registry"},
-      {{"scan", "--registry", "https://u:p@x.example"}, "user name"},
+      {{"scan", "--registry", "ftp://x.example", "--repo", "a"}, "--registry"},
+      {{"scan", "--registry", "https://u:p@x.example", "--repo", "a"}, "user name"},
       {{"scan", "--repository", "Upper/Case"}, "Upper/Case"},
       {{"scan", "--num-tags", "many"}, "many"},
+      {{"scan", "--num-tags", "-1"}, "--num-tags"},
+      {{"scan", "--registry", "https://x.example"}, "--repository"},
       {{"scan", "--config.file", "/nonexistent.yml"}, "/nonexistent.yml"},
       {{"scan", "--password-file", "/nonexistent"}, "/nonexistent"},
       {{"explode"}, "explode"},
@@ -76,7 +79,7 @@ TEST(CommandLine, ScanPrintsAReport) {
 
 TEST(CommandLine, ScanTakesItsPasswordFromStandardInput) {
   sim::Simulator registry(WithPassword(), TeamApp());
-  testing::SubprocessOptions options;
+  testing::SubprocessOptions options = testing::HermeticOptions();
   options.stdin_text = "secret\n";
   const RunResult result = testing::RunToEnd(
       {REGISTRY_BACKEND_EXPORTER, "scan", "--registry", registry.base_url(), "--repo", "team/app",
@@ -154,8 +157,11 @@ TEST(CommandLine, CredentialsOfTheEnvironmentDoNotGoToAFilesTarget) {
   const TempDir dir("config");
   testing::WriteFile(dir / "c.yml", "targets: [{registry: \"" + registry.base_url() +
                                         "\", repository: team/app}]\n");
-  testing::SubprocessOptions options;
-  options.env = {{"REGISTRY_USERNAME", "user"}, {"REGISTRY_PASSWORD", "secret"}};
+  testing::SubprocessOptions options = testing::HermeticOptions();
+  std::erase_if(options.unset_env,
+                [](const std::string& name) { return name.starts_with("REGISTRY_"); });
+  options.env["REGISTRY_USERNAME"] = "user";
+  options.env["REGISTRY_PASSWORD"] = "secret";
   const RunResult file = testing::RunToEnd(
       {REGISTRY_BACKEND_EXPORTER, "scan", "--config.file", (dir / "c.yml").string()}, options);
   EXPECT_EQ(file.exit_code, 1);

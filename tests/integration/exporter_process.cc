@@ -10,6 +10,18 @@
 
 namespace registry_backend::testing {
 
+namespace {
+
+std::vector<std::string> ServeArguments(const std::string& binary,
+                                        const std::filesystem::path& config,
+                                        const std::vector<std::string>& arguments) {
+  std::vector<std::string> argv = {binary, "serve", "--config.file", config.string()};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return argv;
+}
+
+}  // namespace
+
 RunResult RunExporter(const std::string& binary, const std::vector<std::string>& arguments) {
   std::vector<std::string> argv = {binary};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
@@ -17,15 +29,30 @@ RunResult RunExporter(const std::string& binary, const std::vector<std::string>&
 }
 
 ExporterProcess::ExporterProcess(const std::string& binary, const std::filesystem::path& config,
-                                 const std::vector<std::string>& arguments) {
-  process_ = WithFreePort([&](std::uint16_t port) {
+                                 const std::vector<std::string>& arguments)
+    : argv_(ServeArguments(binary, config, arguments)) {
+  process_ = WithFreePort([this](std::uint16_t port) {
     port_ = port;
-    std::vector<std::string> argv = {
-        binary, "serve", "--config.file", config.string(), "--web.listen-address", host()};
-    argv.insert(argv.end(), arguments.begin(), arguments.end());
-    return StartServer(argv,
-                       [this](Subprocess&) { return HttpGet(url() + "/-/ready").status == 200; });
+    return Start();
   });
+}
+
+std::unique_ptr<Subprocess> ExporterProcess::Start() const {
+  std::vector<std::string> argv = argv_;
+  argv.insert(argv.end(), {"--web.listen-address", host()});
+  return StartServer(argv,
+                     [this](Subprocess&) { return HttpGet(url() + "/-/ready").status == 200; });
+}
+
+void ExporterProcess::Kill() {
+  process_->Signal(SIGKILL);
+  if (!process_->Wait(std::chrono::seconds(10))) throw std::runtime_error("SIGKILL had no effect");
+}
+
+void ExporterProcess::Restart() {
+  Kill();
+  process_ = Start();
+  if (!process_) throw std::runtime_error(host() + " was taken while the exporter restarted");
 }
 
 std::string ExporterProcess::MetricsText() const {

@@ -40,13 +40,21 @@ class ExporterProcess {
   // SIGTERM; how it ended, or nothing when it still runs after `deadline`.
   [[nodiscard]] std::optional<ExitStatus> Terminate(std::chrono::milliseconds deadline);
 
-  // Standard output and standard error so far.
+  // SIGKILL, and waits for the end. Start again with Restart.
+  void Kill();
+  // Kills it if it runs, and starts it again with the same arguments and port. Ready when it
+  // returns.
+  void Restart();
+
+  // Standard output and standard error since the latest start.
   [[nodiscard]] std::string Output() const { return process_->Stdout() + process_->Stderr(); }
   [[nodiscard]] std::string Stderr() const { return process_->Stderr(); }
 
  private:
+  [[nodiscard]] std::unique_ptr<Subprocess> Start() const;
   [[nodiscard]] double FinishedScans() const;
 
+  const std::vector<std::string> argv_;  // without the listen address
   std::uint16_t port_ = 0;
   std::unique_ptr<Subprocess> process_;
 };

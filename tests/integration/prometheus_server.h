@@ -20,8 +20,10 @@ namespace registry_backend::testing {
 class PrometheusServer {
  public:
   // `scrape_configs` is YAML, the items of that list ("- job_name: …"). `rules`, if any, is the
-  // text of one rule file.
-  explicit PrometheusServer(const std::string& scrape_configs, const std::string& rules = "");
+  // text of one rule file; its alerts go to the Alertmanager at host:port `alertmanager`, if any
+  // (then ready means that Prometheus has taken it up, too).
+  explicit PrometheusServer(const std::string& scrape_configs, const std::string& rules = "",
+                            const std::string& alertmanager = "");
 
   [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
   // The result of an instant query: an array of {"metric": {labels}, "value": [time, "text"]}.
@@ -29,6 +31,11 @@ class PrometheusServer {
   [[nodiscard]] nlohmann::json Query(const std::string& expression) const;
   // The value, if the result has exactly one sample.
   [[nodiscard]] std::optional<double> QueryValue(const std::string& expression) const;
+  // The `data` of a GET below /api/v1/, e.g. Api("alerts"). Throws as Query does.
+  [[nodiscard]] nlohmann::json Api(const std::string& path_and_query) const;
+  // How often it has evaluated the rule file so far, one that is under way included: to know that
+  // it had the time to raise an alert.
+  [[nodiscard]] double RuleEvaluations() const;
 
  private:
   const TempDir directory_{"prometheus"};

@@ -44,8 +44,10 @@ class ServeOnRealRegistry : public ::testing::Test {
   }
 
   std::unique_ptr<ExporterProcess> Serve() {
-    return std::make_unique<ExporterProcess>(REGISTRY_BACKEND_EXPORTER, directory_ / "config.yml",
-                                             std::vector<std::string>{"--web.enable-lifecycle"});
+    return std::make_unique<ExporterProcess>(
+        REGISTRY_BACKEND_EXPORTER, directory_ / "config.yml",
+        std::vector<std::string>{"--web.enable-lifecycle", "--storage.path",
+                                 (directory_ / "storage").string()});
   }
 
   // The labels registry and repository, and `more`.
@@ -110,6 +112,12 @@ TEST_F(ServeOnRealRegistry, PrometheusSeesTheHostAndItsChange) {
   EXPECT_TRUE(Eventually(seconds(20), [&] {
     return prometheus.QueryValue(other) == 1 && prometheus.QueryValue(present) == 0;
   })) << exporter->MetricsText();
+  for (const char* change : {"added", "removed"}) {
+    EXPECT_EQ(
+        exporter->Metric("registry_backend_endpoint_changes_total", Target({{"change", change}})),
+        1)
+        << change;
+  }
 }
 
 TEST_F(ServeOnRealRegistry, MetricsCountWhatWasPushedAndPleasePromtool) {
@@ -133,12 +141,21 @@ TEST_F(ServeOnRealRegistry, MetricsCountWhatWasPushedAndPleasePromtool) {
   EXPECT_EQ(promtool.out + promtool.err, "");
 }
 
-TEST_F(ServeOnRealRegistry, StopsOnSigterm) {
+TEST_F(ServeOnRealRegistry, StopsOnSigtermAndStandsWhereItStoodAfterwards) {
+  std::set<std::pair<std::string, Labels>> before;
+  {
+    const auto exporter = Serve();
+    ASSERT_TRUE(FirstScanIsComplete(*exporter)) << exporter->Output();
+    before = EndpointSeries(*exporter);
+    const std::optional<ExitStatus> end = exporter->Terminate(seconds(5));
+    ASSERT_TRUE(end) << "still running 5 s after SIGTERM\n" << exporter->Output();
+    EXPECT_EQ(end->code, 0) << end->ToString() << exporter->Output();
+  }
+  registry_.Stop();  // what is shown now can only come from the disk
   const auto exporter = Serve();
-  ASSERT_TRUE(FirstScanIsComplete(*exporter)) << exporter->Output();
-  const std::optional<ExitStatus> end = exporter->Terminate(seconds(5));
-  ASSERT_TRUE(end) << "still running 5 s after SIGTERM\n" << exporter->Output();
-  EXPECT_EQ(end->code, 0) << end->ToString() << exporter->Output();
+  EXPECT_EQ(exporter->Metric("registry_backend_endpoint_present", Endpoint(kBucketHost)), 1);
+  EXPECT_EQ(exporter->Metric("registry_backend_scan_success", Target()), 1);
+  EXPECT_EQ(EndpointSeries(*exporter), before);
 }
 
 TEST_F(ServeOnRealRegistry, AWrongPasswordIsToldAndTakesNoEndpointAway) {
@@ -161,6 +178,9 @@ TEST_F(ServeOnRealRegistry, AWrongPasswordIsToldAndTakesNoEndpointAway) {
   const std::string told = exporter->Stderr().substr(told_before);
   EXPECT_NE(told.find(registry_.host()), std::string::npos) << told;
   ExpectNoSecretIn(exporter->Output() + exporter->MetricsText());
+  for (const auto& file : std::filesystem::recursive_directory_iterator(directory_ / "storage")) {
+    if (file.is_regular_file()) ExpectNoSecretIn(ReadFile(file.path()));
+  }
 }
 
 }  // namespace

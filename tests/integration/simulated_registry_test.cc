@@ -68,17 +68,17 @@ class Client {
   Client& operator=(const Client&) = delete;
 
   ScanResult Scan(const std::string& password = "secret", ScanOptions options = {}) {
-    std::promise<ScanResult> result;
-    std::unique_ptr<Scanner> scanner;
-    loop_.Post([&] {
+    // Shared: the network thread may still be in set_value when the future has its value.
+    const auto result = std::make_shared<std::promise<ScanResult>>();
+    loop_.Post([=, this] {
       client_.SetCredentials({"user", password});
-      scanner = std::make_unique<Scanner>(loop_, client_, options);
-      scanner->Start([&](ScanResult scanned) {
-        scanner.reset();
-        result.set_value(std::move(scanned));
+      scanner_ = std::make_unique<Scanner>(loop_, client_, options, ScanHints{});
+      scanner_->Start([=, this](ScanResult scanned) {
+        scanner_.reset();
+        result->set_value(std::move(scanned));
       });
     });
-    return result.get_future().get();
+    return result->get_future().get();
   }
 
  private:
@@ -86,6 +86,7 @@ class Client {
   NetworkLoop loop_{transport_};
   Pacer pacer_;
   RegistryClient client_;
+  std::unique_ptr<Scanner> scanner_;
   std::thread network_;
 };
 
