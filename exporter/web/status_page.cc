@@ -32,7 +32,7 @@ table { border-collapse: collapse; width: 100%; }
 th, td { border-bottom: 1px solid var(--line); padding: .3rem .75rem .3rem 0; text-align: left;
          vertical-align: top; white-space: nowrap; }
 td.host { min-width: 16rem; white-space: normal; }
-th { font-size: .8rem; font-weight: 600; opacity: .75; }
+th { font-size: .8rem; font-weight: 600; opacity: .75; vertical-align: bottom; white-space: normal; }
 h3 { font-size: 1rem; margin: 1rem 0 .25rem; }
 ul { margin: 0; padding-left: 1.25rem; }
 .host { font-family: ui-monospace, monospace; overflow-wrap: anywhere; }
