@@ -161,7 +161,8 @@ int RunScan(const ScanCommand& command) {
   std::vector<std::unique_ptr<Job>> jobs;
   for (TargetOptions& target : *targets) {
     pacer.Limit(target.registry.registry.origin(), target.scan.max_requests_per_second);
-    Result<Credentials> credentials = ReadCredentials(target.credentials);
+    Result<Credentials> credentials = ReadCredentials(
+        target.credentials, {target.registry.registry.host(), target.registry.repository});
     if (!credentials) {
       PrintError(credentials.error().message);
       return kExitUsage;

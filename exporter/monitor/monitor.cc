@@ -89,7 +89,7 @@ Monitor::Monitor(Network network, Storage storage, std::vector<TargetOptions> ta
   }
 }
 
-Monitor::~Monitor() = default;
+Monitor::~Monitor() { stopping_.request_stop(); }
 
 void Monitor::Start() {
   network_.loop.Post([this] {
@@ -149,10 +149,13 @@ void Monitor::ReadCredentialsAndScan(Target& target) {
   Publish(target);
   logger_.Info("Scan started", {{"target", target.options.name}});
   worker_.Post([this, &target] {
-    network_.loop.Post(
-        [this, &target, credentials = ReadCredentials(target.options.credentials)]() mutable {
-          Scan(target, std::move(credentials));
-        });
+    const RegistryOptions& registry = target.options.registry;
+    Result<Credentials> credentials =
+        ReadCredentials(target.options.credentials, {registry.registry.host(), registry.repository},
+                        stopping_.get_token());
+    network_.loop.Post([this, &target, credentials = std::move(credentials)]() mutable {
+      Scan(target, std::move(credentials));
+    });
   });
 }
 

@@ -3,6 +3,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -67,7 +68,8 @@ class Monitor {
   std::vector<std::unique_ptr<Target>> targets_;
 
   Published<Snapshot> published_;
-  Worker worker_;  // last: its tasks use the others
+  std::stop_source stopping_;  // ends what the worker waits for
+  Worker worker_;              // last: its tasks use the others
 };
 
 }  // namespace registry_backend

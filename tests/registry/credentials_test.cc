@@ -10,6 +10,8 @@ namespace {
 using testing::TempDir;
 using testing::WriteFile;
 
+const CredentialsSubject kSubject{*Host::Parse("r.example"), "team/app"};
+
 CredentialsSource FromFile(const std::string& path) {
   CredentialsSource source;
   source.kind = CredentialsSource::Kind::kBasic;
@@ -21,7 +23,7 @@ CredentialsSource FromFile(const std::string& path) {
 TEST(Credentials, TrimsWhatAnEditorLeavesAtAFilesEnd) {
   const TempDir dir("credentials");
   WriteFile(dir / "license.txt", " pass:word \r\n\n");
-  const auto credentials = ReadCredentials(FromFile((dir / "license.txt").string()));
+  const auto credentials = ReadCredentials(FromFile((dir / "license.txt").string()), kSubject);
   ASSERT_TRUE(credentials) << credentials.error().message;
   EXPECT_EQ(credentials->username, "terraform");
   EXPECT_EQ(credentials->password, " pass:word");
@@ -37,14 +39,16 @@ TEST(Credentials, NamesTheFileThatCannotBeUsed) {
                                                        {".", "Is a directory"}};
   for (const auto& [name, why] : cases) {
     const std::string path = (dir / name).string();
-    const auto credentials = ReadCredentials(FromFile(path));
+    const auto credentials = ReadCredentials(FromFile(path), kSubject);
     ASSERT_FALSE(credentials) << name;
     EXPECT_EQ(credentials.error().kind, ErrorKind::kCredentials);
     EXPECT_EQ(credentials.error().message, "password file " + path + ": " + why);
   }
 }
 
-TEST(Credentials, AnonymousReadsNothing) { EXPECT_TRUE(ReadCredentials({})->anonymous()); }
+TEST(Credentials, AnonymousReadsNothing) {
+  EXPECT_TRUE(ReadCredentials({}, kSubject)->anonymous());
+}
 
 TEST(Credentials, BasicIsBase64) {
   EXPECT_EQ(BasicAuthorization({"Aladdin", "open sesame"}), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
