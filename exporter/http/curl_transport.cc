@@ -50,6 +50,7 @@ struct Transfer {
   Time started;
   EasyHandle easy;
   HeaderList headers;
+  HeaderList connect_to;
   Response response;
   std::size_t header_bytes = 0;
   std::size_t body_bytes = 0;
@@ -139,6 +140,13 @@ Error ErrorOf(const Transfer& transfer, CURLcode code) {
     case Stopped::kBodyNotWanted:
       break;
   }
+  long proxy_status = 0;  // of a proxy that made no tunnel
+  curl_easy_getinfo(transfer.easy.get(), CURLINFO_HTTP_CONNECTCODE, &proxy_status);
+  if (proxy_status == 407) {
+    return {ErrorKind::kAuth, where +
+                                  "the proxy wants a user name and a password, or refuses the "
+                                  "ones it was shown: status 407 Proxy Authentication Required"};
+  }
   const std::string_view text = Trim(transfer.error_text);
   return {KindOf(code), where + std::string(text.empty() ? curl_easy_strerror(code) : text)};
 }
@@ -150,11 +158,54 @@ void Set(CURL* easy, CURLoption option, Value value) {
   }
 }
 
+void SetText(CURL* easy, CURLoption option, const std::string& text) {
+  if (!text.empty()) Set(easy, option, text.c_str());
+}
+
 // The proxy for the request's scheme, with libcurl's own look at the environment switched off.
 void SetProxy(CURL* easy, const ConnectionOptions& connection, const std::string& scheme) {
-  const std::string& proxy = scheme == "https" ? connection.https_proxy : connection.http_proxy;
-  Set(easy, CURLOPT_PROXY, proxy.c_str());
+  const Proxy& proxy = scheme == "https" ? connection.https_proxy : connection.http_proxy;
+  Set(easy, CURLOPT_PROXY, proxy.url.c_str());
   Set(easy, CURLOPT_NOPROXY, connection.no_proxy.c_str());
+  if (proxy.empty()) return;
+  SetText(easy, CURLOPT_PROXYUSERNAME, proxy.username);
+  SetText(easy, CURLOPT_PROXYPASSWORD, proxy.password);
+  // What the proxy says of the tunnel is not the answer.
+  Set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+}
+
+// Where the certificate is to hold another name than the URL, libcurl is given a URL of that name,
+// told to connect to the real host, and to name that one in Host.
+std::string CertificateUrl(const Url& url, const std::string& server_name) {
+  const std::string_view port =
+      std::string_view(url.host().text()).substr(url.host().name().size());
+  return "https://" + server_name + std::string(port) +
+         url.text().substr(url.origin().text().size());
+}
+
+void SetTls(CURL* easy, const ConnectionOptions& connection) {
+  // A CA path, even libcurl's default one, switches its cache of parsed CA files off.
+  Set(easy, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
+  Set(easy, CURLOPT_PROXY_CAPATH, static_cast<const char*>(nullptr));
+  SetText(easy, CURLOPT_CAINFO, connection.ca_file);
+  SetText(easy, CURLOPT_PROXY_CAINFO, connection.ca_file);
+  SetText(easy, CURLOPT_SSLCERT, connection.cert_file);
+  SetText(easy, CURLOPT_SSLKEY, connection.key_file);
+  if (connection.insecure_skip_verify) {
+    Set(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+    Set(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
+}
+
+HeaderList MakeList(const std::vector<std::string>& lines) {
+  HeaderList list;
+  for (const std::string& line : lines) {
+    curl_slist* longer = curl_slist_append(list.get(), line.c_str());
+    if (longer == nullptr) throw std::bad_alloc();
+    static_cast<void>(list.release());
+    list.reset(longer);
+  }
+  return list;
 }
 
 }  // namespace
@@ -186,6 +237,7 @@ class CurlTransport::Impl {
                                                         .started = Clock::now(),
                                                         .easy = TakeHandle(),
                                                         .headers = nullptr,
+                                                        .connect_to = nullptr,
                                                         .response = {}});
     const CallId id = transfer->id;
     const auto left = std::chrono::floor<milliseconds>(deadline - transfer->started);
@@ -244,7 +296,8 @@ class CurlTransport::Impl {
     const ConnectionOptions& connection = request.connection ? *request.connection : kDefaults;
     CURL* easy = transfer.easy.get();
 
-    Set(easy, CURLOPT_URL, request.url.text().c_str());
+    SetTarget(transfer, connection);
+    SetMethod(easy, request);
     Set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     Set(easy, CURLOPT_FOLLOWLOCATION, 0L);
     Set(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
@@ -258,20 +311,8 @@ class CurlTransport::Impl {
     Set(easy, CURLOPT_CONNECTTIMEOUT_MS,
         static_cast<long>(std::min(left, kLongestConnect).count()));
     Set(easy, CURLOPT_USERAGENT, options_.user_agent.c_str());
-    // A CA path, even libcurl's default one, switches its cache of parsed CA files off.
-    Set(easy, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
-    if (!connection.ca_file.empty()) Set(easy, CURLOPT_CAINFO, connection.ca_file.c_str());
+    SetTls(easy, connection);
     SetProxy(easy, connection, request.url.origin().scheme);
-
-    curl_slist* list = nullptr;
-    for (const auto& [name, value] : request.headers.fields()) {
-      const std::string line = std::string(name).append(": ").append(value);
-      curl_slist* longer = curl_slist_append(list, line.c_str());
-      if (longer == nullptr) break;
-      list = longer;
-    }
-    transfer.headers.reset(list);
-    Set(easy, CURLOPT_HTTPHEADER, list);
 
     Set(easy, CURLOPT_HEADERFUNCTION, &OnHeader);
     Set(easy, CURLOPT_HEADERDATA, static_cast<void*>(&transfer));
@@ -279,6 +320,34 @@ class CurlTransport::Impl {
     Set(easy, CURLOPT_WRITEDATA, static_cast<void*>(&transfer));
     Set(easy, CURLOPT_ERRORBUFFER, static_cast<char*>(transfer.error_text));
     Set(easy, CURLOPT_PRIVATE, static_cast<void*>(&transfer));
+  }
+
+  // The URL, where to connect to for it, and the header fields.
+  static void SetTarget(Transfer& transfer, const ConnectionOptions& connection) {
+    CURL* easy = transfer.easy.get();
+    const Url& url = transfer.request.url;
+    std::vector<std::string> lines;
+    for (const auto& [name, value] : transfer.request.headers.fields()) {
+      lines.push_back(std::string(name).append(": ").append(value));
+    }
+    if (connection.server_name.empty() || url.origin().scheme != "https") {
+      Set(easy, CURLOPT_URL, url.text().c_str());
+    } else {
+      Set(easy, CURLOPT_URL, CertificateUrl(url, connection.server_name).c_str());
+      lines.push_back("host: " + url.host().text());
+      transfer.connect_to = MakeList({"::" + std::string(url.host().name()) + ":"});
+      Set(easy, CURLOPT_CONNECT_TO, transfer.connect_to.get());
+    }
+    transfer.headers = MakeList(lines);
+    Set(easy, CURLOPT_HTTPHEADER, transfer.headers.get());
+  }
+
+  static void SetMethod(CURL* easy, const Request& request) {
+    if (request.method == Method::kHead) Set(easy, CURLOPT_NOBODY, 1L);
+    if (request.method == Method::kPost) {
+      Set(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(request.form.size()));
+      Set(easy, CURLOPT_COPYPOSTFIELDS, request.form.c_str());
+    }
   }
 
   std::vector<Finished> TakeMessages() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -7,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "exporter/common/error.h"
 #include "exporter/common/time.h"
 #include "exporter/http/options.h"
 #include "exporter/url/url.h"
@@ -37,15 +39,23 @@ enum class BodyUse {
              // one is cut off, which closes the connection and is no error
 };
 
-// One GET request. Redirects are never followed and no credential is added: what is in `headers`
+enum class Method {
+  kGet,
+  kHead,  // a GET whose answer has no body (RFC 9110 §9.3.2)
+  kPost,  // sends Request::form
+};
+
+// One request. Redirects are never followed and no credential is added: what is in `headers`
 // is what is sent.
 struct Request {
   Url url;
+  Method method = Method::kGet;
   Headers headers;
   BodyUse body_use = BodyUse::kKeep;
   std::size_t max_body_bytes = std::size_t{1024} * 1024;
   std::size_t max_header_bytes = std::size_t{64} * 1024;  // status line and all fields together
-  std::shared_ptr<const ConnectionOptions> connection;    // null: the defaults
+  std::string form;  // of kPost: application/x-www-form-urlencoded; may hold secrets
+  std::shared_ptr<const ConnectionOptions> connection;  // null: the defaults
   // For whom and what for; only the RequestObserver looks at these.
   std::string registry;
   std::string_view operation;  // outlives the request: a literal
@@ -56,6 +66,11 @@ struct Response {
   Headers headers;
   std::string body;  // empty with BodyUse::kDiscard
 };
+
+// Why a request may be sent again: what may pass.
+inline constexpr std::array kRetriedErrorKinds = {ErrorKind::kRateLimited, ErrorKind::kTimeout,
+                                                  ErrorKind::kDns, ErrorKind::kConnect,
+                                                  ErrorKind::kHttp};
 
 // Told of what goes over the wire. Called on the network thread; must not block.
 class RequestObserver {

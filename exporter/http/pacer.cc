@@ -8,16 +8,26 @@ void Pacer::Limit(const Origin& origin, double requests_per_second) {
   if (requests_per_second <= 0) return;
   const auto spacing =
       std::chrono::duration_cast<Duration>(std::chrono::duration<double>(1 / requests_per_second));
-  const auto [lane, added] = lanes_.try_emplace(origin, Lane{spacing, Time::min()});
-  if (!added) lane->second.spacing = std::max(lane->second.spacing, spacing);
+  Lane& lane = lanes_[origin];
+  lane.spacing = std::max(lane.spacing, spacing);
 }
 
 Time Pacer::Reserve(const Origin& origin, Time now) {
   const auto lane = lanes_.find(origin);
   if (lane == lanes_.end()) return now;
-  const Time slot = std::max(now, lane->second.next_free);
+  const Time slot = std::max({now, lane->second.next_free, lane->second.held_until});
   lane->second.next_free = slot + lane->second.spacing;
   return slot;
+}
+
+void Pacer::Hold(const Origin& origin, Time until) {
+  Lane& lane = lanes_[origin];
+  lane.held_until = std::max(lane.held_until, until);
+}
+
+Time Pacer::HeldUntil(const Origin& origin) const {
+  const auto lane = lanes_.find(origin);
+  return lane == lanes_.end() ? Time::min() : lane->second.held_until;
 }
 
 }  // namespace registry_backend

@@ -8,7 +8,8 @@
 namespace registry_backend {
 
 // Spaces the requests to each origin, so that a registry is asked politely whatever the number of
-// targets on it. One a process. Pure: callers bring the clock. Network thread only.
+// targets on it, and lets one alone that asks for it. One a process. Pure: callers bring the clock.
+// Network thread only.
 class Pacer {
  public:
   // At most `requests_per_second` to `origin`; 0 = no limit. Of several limits for one origin the
@@ -19,10 +20,16 @@ class Pacer {
   // takes the place it is given.
   Time Reserve(const Origin& origin, Time now);
 
+  // Lets `origin` alone until then: no later Reserve is given an earlier instant. Whoever holds a
+  // place that HeldUntil has overtaken asks for another one.
+  void Hold(const Origin& origin, Time until);
+  [[nodiscard]] Time HeldUntil(const Origin& origin) const;
+
  private:
   struct Lane {
-    Duration spacing;
-    Time next_free;
+    Duration spacing{};
+    Time next_free = Time::min();
+    Time held_until = Time::min();
   };
   std::map<Origin, Lane> lanes_;
 };

@@ -43,12 +43,12 @@ Error Invalid(std::string_view text, std::string_view why) {
   return {ErrorKind::kProtocol, "'" + Shown(text) + "' is not a usable URL: " + std::string(why)};
 }
 
+bool IsAscii(char c) { return static_cast<unsigned char>(c) < 0x80; }
+
 // The name in A-labels (RFC 5891) if it is UTF-8, by UTS #46's non-transitional rules, as browsers
 // read it. libcurl's own conversion depends on the process's locale.
 Result<std::string> ToALabels(std::string name) {
-  if (std::ranges::all_of(name, [](char c) { return static_cast<unsigned char>(c) < 0x80; })) {
-    return name;
-  }
+  if (std::ranges::all_of(name, IsAscii)) return name;
   char* ascii = nullptr;
   const int fault = idn2_to_ascii_8z(name.c_str(), &ascii, IDN2_NONTRANSITIONAL);
   if (fault != IDN2_OK) return Error{ErrorKind::kProtocol, idn2_strerror(fault)};
@@ -69,10 +69,15 @@ std::string_view AuthorityFault(std::string_view reference) {
 
 // Raw bytes beyond ASCII have no place in a URL (RFC 3986 §2); servers that send them mean the
 // encoded form.
-std::string EncodeBeyondAscii(const std::string& text) {
+std::string EncodeBeyondAscii(std::string text) {
+  if (std::ranges::all_of(text, IsAscii)) return text;
   std::string encoded;
   for (const char c : text) {
-    encoded += static_cast<unsigned char>(c) < 0x80 ? std::string(1, c) : PercentEncode({&c, 1});
+    if (IsAscii(c)) {
+      encoded += c;
+    } else {
+      encoded += PercentEncode({&c, 1});
+    }
   }
   return encoded;
 }
@@ -97,7 +102,10 @@ Result<Url> Url::Parse(std::string_view text) {
 
 Result<Url> Url::Resolve(std::string_view reference) const {
   if (reference.empty()) return Invalid(reference, "it is empty");
-  return ParseAgainst(text(), reference);
+  // What names a scheme says all itself (RFC 3986 §5.2.2); its parts are looked at all the same.
+  const std::size_t colon = reference.find("://");
+  const bool absolute = colon != std::string_view::npos && colon < reference.find_first_of("/?#");
+  return ParseAgainst(absolute ? std::string() : text(), reference);
 }
 
 Result<Url> Url::ParseAgainst(const std::string& base, std::string_view reference) {

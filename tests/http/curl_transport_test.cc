@@ -285,7 +285,7 @@ TEST_F(CurlTransportTest, UsesOnlyTheProxyItIsTold) {
     connection.Send(HttpText(200, request.substr(0, request.find('\r')), ""));
   });
   ConnectionOptions options;
-  options.http_proxy = proxy.url();
+  options.http_proxy = *ParseProxy(proxy.url());
   options.no_proxy = "direct.invalid";
   Request request = Get("http://registry.invalid/v2/");
   request.connection = std::make_shared<const ConnectionOptions>(options);

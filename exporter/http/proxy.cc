@@ -1,0 +1,59 @@
+#include "exporter/http/proxy.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+
+#include "exporter/url/text.h"
+
+namespace registry_backend {
+namespace {
+
+struct UrlDeleter {
+  void operator()(CURLU* handle) const { curl_url_cleanup(handle); }
+};
+
+std::string Part(CURLU* handle, CURLUPart part, unsigned int flags = 0) {
+  char* text = nullptr;
+  if (curl_url_get(handle, part, &text, flags) != CURLUE_OK || text == nullptr) return {};
+  std::string copy(text);
+  curl_free(text);
+  return copy;
+}
+
+Error Invalid(std::string_view text, std::string_view why) {
+  const std::string_view shown = text.substr(text.rfind('@') + 1);
+  return {ErrorKind::kProtocol, "'" + Printable(shown) + "' is not a usable proxy: " +
+                                    std::string(why) + " (expected one like http://proxy:3128)"};
+}
+
+}  // namespace
+
+Result<Proxy> ParseProxy(std::string_view text) {
+  const std::unique_ptr<CURLU, UrlDeleter> handle(curl_url());
+  const bool has_scheme = text.find("://") != std::string_view::npos;
+  const std::string whole = (has_scheme ? "" : "http://") + std::string(text);
+  const CURLUcode code =
+      curl_url_set(handle.get(), CURLUPART_URL, whole.c_str(), CURLU_NON_SUPPORT_SCHEME);
+  if (code != CURLUE_OK) return Invalid(text, curl_url_strerror(code));
+
+  static constexpr std::array<std::string_view, 4> kSchemes = {"http", "https", "socks5",
+                                                               "socks5h"};
+  const std::string scheme = Part(handle.get(), CURLUPART_SCHEME);
+  if (std::ranges::find(kSchemes, scheme) == kSchemes.end()) {
+    return Invalid(text, "its scheme is none of http, https, socks5, socks5h");
+  }
+  const std::string path = Part(handle.get(), CURLUPART_PATH);
+  if ((path != "/" && !path.empty()) || !Part(handle.get(), CURLUPART_QUERY).empty()) {
+    return Invalid(text, "it has a path or a query");
+  }
+  const std::string port = Part(handle.get(), CURLUPART_PORT);
+  return Proxy{
+      scheme + "://" + Part(handle.get(), CURLUPART_HOST) + (port.empty() ? "" : ":" + port),
+      Part(handle.get(), CURLUPART_USER, CURLU_URLDECODE),
+      Part(handle.get(), CURLUPART_PASSWORD, CURLU_URLDECODE)};
+}
+
+}  // namespace registry_backend
