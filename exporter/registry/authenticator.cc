@@ -9,30 +9,47 @@
 namespace registry_backend {
 namespace {
 
+using std::chrono::seconds;
+
 constexpr std::size_t kMaxTokenBytes = std::size_t{128} * 1024;
 constexpr std::int64_t kShortestLifeSeconds = 60;  // the protocol's default and least value
 constexpr std::int64_t kLongestLifeSeconds = 86400;
-constexpr std::size_t kMaxRealms =
-    16;  // of a scan; a registry that names more is not to be followed
+// Of a scan; a registry that asks for more is not to be followed.
+constexpr std::size_t kMaxTokens = 16;
+// A token service that has refused us will do so again; one that has failed may be back soon.
+constexpr Duration kRefusalLasts = seconds(30);
+constexpr Duration kFailureLasts = seconds(5);
+constexpr std::string_view kClientId = "registry_backend_exporter";
 
 bool FitsAHeader(std::string_view token) {
   return !token.empty() &&
          std::ranges::all_of(token, [](unsigned char c) { return c > ' ' && c < 0x7f; });
 }
 
+bool Names(const Url& entry, const Url& realm) {
+  return entry.origin() == realm.origin() && (entry.path() == "/" || entry.path() == realm.path());
+}
+
 }  // namespace
 
-Status CheckRealm(const Origin& registry, const Url& realm) {
-  const auto refuse = [&](std::string_view why) {
-    return Error{ErrorKind::kAuth, "the token realm " + realm.shown() + " that " + registry.text() +
-                                       " names may not have its credentials: " + std::string(why)};
+Status CheckRealm(const Origin& registry, const Url& realm, const std::vector<Url>& further) {
+  const auto refuse = [&](std::string_view why, bool may_be_named) {
+    std::string message = "the token realm " + realm.shown() + " that " + registry.text() +
+                          " names may not have its credentials: " + std::string(why);
+    if (may_be_named) {
+      message += " (if it may have them, put " + realm.origin().text() + " into token_realms)";
+    }
+    return Error{ErrorKind::kAuth, message};
   };
-  if (realm.has_userinfo()) return refuse("its URL holds a user name");
+  if (realm.has_userinfo()) return refuse("its URL holds a user name", false);
+  if (std::ranges::any_of(further, [&](const Url& entry) { return Names(entry, realm); })) {
+    return Ok();
+  }
   if (realm.origin() == registry && (registry.scheme == "https" || registry.host.is_loopback())) {
     return Ok();
   }
-  if (realm.origin().scheme != "https") return refuse("it is not https");
-  if (!SameSite(registry.host, realm.host())) return refuse("it belongs to another domain");
+  if (realm.origin().scheme != "https") return refuse("it is not https", false);
+  if (!SameSite(registry.host, realm.host())) return refuse("it belongs to another domain", true);
   return Ok();
 }
 
@@ -44,133 +61,255 @@ Status CheckAnonymousRealm(const Origin& registry, const Url& realm) {
 
 Authenticator::Authenticator(ExchangeDriver& driver, const Loop& loop,
                              const RegistryOptions& options)
-    : driver_(driver), loop_(loop), options_(options) {}
+    : driver_(driver), loop_(loop), options_(options) {
+  SetConnection(options.connection);
+}
+
+void Authenticator::SetConnection(const std::shared_ptr<const ConnectionOptions>& connection) {
+  own_realm_ = other_realm_ = foreign_realm_ = connection;
+  if (!connection) return;
+  ConnectionOptions other = *connection;
+  other.server_name.clear();  // it is the registry's
+  other_realm_ = std::make_shared<const ConnectionOptions>(other);
+  other.cert_file.clear();
+  other.key_file.clear();
+  foreign_realm_ = std::make_shared<const ConnectionOptions>(other);
+}
 
 void Authenticator::SetCredentials(Credentials credentials) {
   if (credentials == credentials_) return;
   credentials_ = std::move(credentials);
-  ForgetToken();
-  if (!fetch_) return;
-  driver_.Cancel(*std::exchange(fetch_, std::nullopt));
+  basic_.clear();
+  keys_.clear();
+  std::vector<Done> waiting;
+  for (auto& [key, slot] : slots_) {
+    if (slot.fetch) driver_.Cancel(*slot.fetch);
+    std::ranges::move(slot.waiting, std::back_inserter(waiting));
+  }
+  slots_.clear();
   const Error changed{ErrorKind::kCancelled, "the credentials have changed"};
-  for (const Done& done : std::exchange(waiting_, {})) done(changed);
+  for (const Done& done : waiting) done(changed);
 }
 
-void Authenticator::ForgetToken() {
-  authorization_.clear();
-  renew_at_.reset();
-  challenge_.reset();
+void Authenticator::BeginScan() {
+  realms_named_.clear();
+  std::erase_if(slots_,
+                [](const auto& slot) { return !slot.second.used && slot.second.waiting.empty(); });
+  for (auto& [key, slot] : slots_) {
+    slot.failure.reset();
+    slot.used = false;
+  }
+  std::erase_if(keys_, [this](const auto& entry) { return !slots_.contains(entry.second); });
+}
+
+Authenticator::TokenKey Authenticator::KeyOf(const Challenge& challenge) const {
+  TokenKey key{std::string(challenge.Get("realm")), std::string(challenge.Get("service")),
+               std::string(challenge.Get("scope"))};
+  if (key.scope.empty()) key.scope = "repository:" + options_.repository + ":pull";
+  return key;
 }
 
 std::set<Host> Authenticator::RealmHosts() const {
   std::set<Host> hosts = realms_named_;
-  if (renew_at_) {
-    if (const Result<Url> realm = Url::Parse(challenge_->Get("realm"))) hosts.insert(realm->host());
+  for (const auto& [key, slot] : slots_) {
+    if (!slot.used || !slot.token) continue;
+    if (const Result<Url> realm = Url::Parse(key.realm)) hosts.insert(realm->host());
   }
   return hosts;
 }
 
-void Authenticator::Current(Done done) {
-  if (renew_at_ && loop_.Now() >= *renew_at_) {
-    FetchToken(*challenge_, std::move(done));
+void Authenticator::Current(std::string_view operation, Done done) {
+  if (!credentials_.registry_token.empty()) {
+    done("Bearer " + credentials_.registry_token);
+    return;
+  }
+  auto key = keys_.find(operation);
+  if (key == keys_.end()) key = keys_.find("");
+  if (key == keys_.end()) {
+    done(basic_);
+    return;
+  }
+  const auto slot = slots_.find(key->second);
+  if (slot == slots_.end() || !slot->second.token) {
+    done(std::string());
+  } else if (loop_.Now() < slot->second.token->renew_at) {
+    Use(key->second, done);
   } else {
-    done(authorization_);
+    FetchToken(key->second, std::move(done));
   }
 }
 
-void Authenticator::Answer(Exchange::Authorize question, Done done) {
-  if (!authorization_.empty() && authorization_ != question.rejected) {
-    done(authorization_);  // renewed meanwhile, for someone else
-    return;
-  }
+void Authenticator::Use(const TokenKey& key, const Done& done) {
+  Slot& slot = slots_.at(key);
+  slot.used = true;
+  done(slot.token->authorization);
+}
+
+void Authenticator::Answer(std::string_view operation, Exchange::Authorize question, Done done) {
   const auto find = [&question](std::string_view scheme) {
     return std::ranges::find(question.challenges, scheme, &Challenge::scheme);
   };
+  for (auto& [key, slot] : slots_) {
+    if (slot.token && slot.token->authorization == question.rejected) slot.token.reset();
+  }
+  const std::string registry = options_.registry.origin().text();
   if (const auto bearer = find("bearer"); bearer != question.challenges.end()) {
-    FetchToken(*bearer, std::move(done));
+    const TokenKey key = KeyOf(*bearer);
+    const Result<Url> realm = Url::Parse(key.realm);
+    if (realm && realms_named_.size() < kMaxTokens) realms_named_.insert(realm->host());
+    if (!credentials_.registry_token.empty()) {
+      done(Error{ErrorKind::kAuth, registry + " refuses the token it was shown: status 401 "
+                                              "Unauthorized (expired?)"});
+      return;
+    }
+    if (slots_.size() >= kMaxTokens && !slots_.contains(key)) {
+      done(Error{ErrorKind::kAuth, registry + " asks for more than " + std::to_string(kMaxTokens) +
+                                       " different tokens"});
+      return;
+    }
+    keys_[std::string(operation)] = keys_[""] = key;
+    AnswerBearer(key, done);
   } else if (find("basic") != question.challenges.end()) {
     AnswerBasic(question.rejected, done);
   } else {
-    done(Error{ErrorKind::kAuth, options_.registry.origin().text() +
-                                     ": status 401 Unauthorized with neither a Basic nor a Bearer "
-                                     "challenge"});
+    done(Error{ErrorKind::kAuth, registry + ": status 401 Unauthorized with neither a Basic nor a "
+                                            "Bearer challenge"});
   }
 }
 
 void Authenticator::AnswerBasic(const std::string& rejected, const Done& done) {
   const std::string registry = options_.registry.origin().text();
-  if (credentials_.anonymous()) {
-    done(Error{ErrorKind::kAuth, registry + " asks for a user name and a password; none are set"});
+  if (credentials_.username.empty() && credentials_.password.empty()) {
+    done(Error{ErrorKind::kAuth,
+               registry + (credentials_.anonymous()
+                               ? " asks for a user name and a password; none are set"
+                               : " asks for a user name and a password; only a token is set")});
     return;
   }
   const std::string basic = BasicAuthorization(credentials_);
   if (basic == rejected) {
-    authorization_.clear();
+    basic_.clear();
     done(Error{ErrorKind::kAuth, registry + " refuses user '" + credentials_.username +
                                      "': status 401 Unauthorized (wrong or expired password?)"});
     return;
   }
-  authorization_ = basic;
-  renew_at_.reset();
-  done(authorization_);
+  basic_ = basic;
+  keys_.clear();
+  done(basic_);
 }
 
-void Authenticator::FetchToken(const Challenge& challenge, Done done) {
-  waiting_.push_back(std::move(done));
-  if (waiting_.size() > 1) return;
-  challenge_ = challenge;
-  Result<Request> request = TokenRequest(*challenge_);
-  if (!request) {
-    OnToken(request.error());
+void Authenticator::AnswerBearer(const TokenKey& key, const Done& done) {
+  if (slots_[key].token) {
+    Use(key, done);  // renewed meanwhile, for someone else
+  } else {
+    FetchToken(key, done);
+  }
+}
+
+void Authenticator::FetchToken(const TokenKey& key, Done done) {
+  Slot& slot = slots_.at(key);
+  slot.used = true;
+  if (slot.failure && loop_.Now() < slot.failure->until) {
+    done(slot.failure->error);
     return;
   }
-  const std::string authorization =
-      credentials_.anonymous() ? std::string() : BasicAuthorization(credentials_);
-  fetch_ = driver_.Start(Exchange(*std::move(request), authorization, Exchange::Redirects::kReport),
-                         nullptr, [this](Result<Reply> reply) { OnToken(std::move(reply)); });
+  slot.waiting.push_back(std::move(done));
+  if (slot.waiting.size() == 1) SendTokenRequest(key, !credentials_.identity_token.empty());
 }
 
-Result<Request> Authenticator::TokenRequest(const Challenge& challenge) {
-  Result<Url> realm = Url::Parse(challenge.Get("realm"));
-  if (!realm) {
-    return Error{ErrorKind::kProtocol,
-                 options_.registry.origin().text() +
-                     " names a token realm that is not usable: " + realm.error().message};
+void Authenticator::SendTokenRequest(const TokenKey& key, bool by_post) {
+  Result<Request> request = TokenRequest(key, by_post);
+  if (!request) {
+    EndFetch(slots_.at(key), request.error());
+    return;
   }
-  if (realms_named_.size() < kMaxRealms) realms_named_.insert(realm->host());
-  const Origin& registry = options_.registry.origin();
-  const Status allowed = credentials_.anonymous() ? CheckAnonymousRealm(registry, *realm)
-                                                  : CheckRealm(registry, *realm);
-  if (!allowed) return allowed.error();
-  std::string scope(challenge.Get("scope"));
-  if (scope.empty()) scope = "repository:" + options_.repository + ":pull";
-  std::string text = realm->text() + (realm->query().empty() ? "?" : "&");
-  if (const std::string_view service = challenge.Get("service"); !service.empty()) {
-    text += "service=" + PercentEncode(service) + "&";
+  std::string authorization;
+  if (!by_post && !credentials_.anonymous()) {
+    Credentials shown = credentials_;
+    if (shown.password.empty()) shown.password = shown.identity_token;
+    authorization = BasicAuthorization(shown);
   }
-  Result<Url> url = Url::Parse(text + "scope=" + PercentEncode(scope));
-  if (!url) return url.error();
+  slots_.at(key).fetch = driver_.Start(
+      Exchange(*std::move(request), authorization, Exchange::Redirects::kReport), nullptr,
+      [this, key, by_post](Result<Reply> reply) { OnToken(key, by_post, std::move(reply)); });
+}
 
-  Request request{
-      .url = *std::move(url), .headers = {}, .registry = options_.registry.host().text()};
+Result<Request> Authenticator::TokenRequest(const TokenKey& key, bool by_post) {
+  Result<Url> realm = Url::Parse(key.realm);
+  const Origin& registry = options_.registry.origin();
+  if (!realm) {
+    return Error{
+        ErrorKind::kProtocol,
+        registry.text() + " names a token realm that is not usable: " + realm.error().message};
+  }
+  const Status trusted = CheckRealm(registry, *realm, options_.token_realms);
+  const Status allowed = credentials_.anonymous() ? CheckAnonymousRealm(registry, *realm) : trusted;
+  if (!allowed) return allowed.error();
+
+  std::string query;
+  if (!key.service.empty()) query += "service=" + PercentEncode(key.service) + "&";
+  query += "scope=" + PercentEncode(key.scope);
+  Request request{.url = *realm, .headers = {}, .registry = options_.registry.host().text()};
+  if (by_post) {
+    request.method = Method::kPost;
+    request.form = "grant_type=refresh_token&client_id=" + std::string(kClientId) + "&" + query +
+                   "&refresh_token=" + PercentEncode(credentials_.identity_token);
+  } else {
+    Result<Url> url = Url::Parse(realm->text() + (realm->query().empty() ? "?" : "&") + query);
+    if (!url) return url.error();
+    request.url = *std::move(url);
+  }
   request.max_body_bytes = kMaxTokenBytes;
-  request.connection = options_.connection;
+  request.connection = realm->origin() == registry ? own_realm_
+                       : trusted                   ? other_realm_
+                                                   : foreign_realm_;
   request.operation = "token";
   return request;
 }
 
-void Authenticator::OnToken(Result<Reply> reply) {
-  fetch_.reset();
-  const Result<std::string> authorization = ReadToken(std::move(reply));
-  authorization_ = authorization ? *authorization : std::string();
-  if (!authorization) renew_at_.reset();
-  for (const Done& done : std::exchange(waiting_, {})) done(authorization);
+void Authenticator::OnToken(const TokenKey& key, bool by_post, Result<Reply> reply) {
+  Slot& slot = slots_.at(key);
+  slot.fetch.reset();
+  // Token services that know no POST still take the identity token in a password's place.
+  if (by_post && !reply && (reply.error().status == 404 || reply.error().status == 405)) {
+    SendTokenRequest(key, false);
+    return;
+  }
+  // OAuth 2 refuses an identity token so (RFC 6749 §5.2).
+  if (by_post && !reply && reply.error().status == 400) {
+    Error refused = std::move(reply).error();
+    refused.kind = ErrorKind::kAuth;
+    reply = std::move(refused);
+  }
+  EndFetch(slot, ReadToken(std::move(reply)));
 }
 
-Result<std::string> Authenticator::ReadToken(Result<Reply> reply) {
+void Authenticator::EndFetch(Slot& slot, Result<Token> token) {
+  const Time now = loop_.Now();
+  Result<std::string> answer = std::string();
+  if (token) {
+    slot.token = *std::move(token);
+    slot.failure.reset();
+    answer = slot.token->authorization;
+  } else if (slot.token && now < slot.token->expires_at) {
+    slot.token->renew_at = slot.token->expires_at;  // it was early: the old one serves to its end
+    answer = slot.token->authorization;
+  } else {
+    const bool refused = token.error().kind == ErrorKind::kAuth;
+    slot.token.reset();
+    slot.failure = Failure{token.error(), now + (refused ? kRefusalLasts : kFailureLasts)};
+    answer = token.error();
+  }
+  for (const Done& done : std::exchange(slot.waiting, {})) done(answer);
+}
+
+Result<Authenticator::Token> Authenticator::ReadToken(Result<Reply> reply) const {
   if (!reply) {
     Error error = std::move(reply).error();
     error.message = "no token: " + error.message;
+    if (error.kind == ErrorKind::kAuth && error.status != 0) {
+      error.message += " (wrong or expired credentials?)";
+    }
     return error;
   }
   const std::string where = "the token service at " + reply->url.shown();
@@ -183,11 +322,11 @@ Result<std::string> Authenticator::ReadToken(Result<Reply> reply) {
   if (!FitsAHeader(token)) return Error{ErrorKind::kProtocol, where + " sends no usable token"};
 
   const auto life = json.find("expires_in");
-  const std::int64_t seconds =
+  const seconds lasts(
       std::clamp(life != json.end() && life->is_number_integer() ? life->get<std::int64_t>() : 0,
-                 kShortestLifeSeconds, kLongestLifeSeconds);
-  renew_at_ = loop_.Now() + std::chrono::seconds(seconds) * 9 / 10;
-  return "Bearer " + token;
+                 kShortestLifeSeconds, kLongestLifeSeconds));
+  const Time now = loop_.Now();
+  return Token{"Bearer " + token, now + lasts * 9 / 10, now + lasts};
 }
 
 }  // namespace registry_backend

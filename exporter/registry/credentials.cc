@@ -51,10 +51,11 @@ Result<Credentials> ReadCredentials(const CredentialsSource& source,
                                     const CredentialsSubject& /*subject*/,
                                     const std::stop_token& /*stop*/) {
   if (source.kind == CredentialsSource::Kind::kAnonymous) return Credentials{};
-  if (source.password_file.empty()) return Credentials{source.username, source.password, {}, {}};
+  if (source.password_file.empty())
+    return Credentials{source.username, source.password, {}, {}, {}};
   Result<std::string> password = ReadSecretFile(source.password_file);
   if (!password) return password.error();
-  return Credentials{source.username, *std::move(password), {}, {}};
+  return Credentials{source.username, *std::move(password), {}, {}, {}};
 }
 
 std::string BasicAuthorization(const Credentials& credentials) {

@@ -26,9 +26,10 @@ struct CredentialsSource {
   std::string token;
   std::string token_file;
   std::string docker_config_file;
+  std::string proxy_password_file;  // with any kind
 };
 
-// What is shown to a registry and its token service. A value; never printed.
+// What is shown to a registry, its token service and a proxy. A value; never printed.
 struct Credentials {
   std::string username;
   std::string password;
@@ -36,7 +37,10 @@ struct Credentials {
   std::string identity_token;
   // A Bearer token (RFC 6750) for the registry itself, shown as it is.
   std::string registry_token;
+  // Of the proxy on the way, where it is not part of the connection's options.
+  std::string proxy_password;
 
+  // Whether registry and token service are shown nothing.
   [[nodiscard]] bool anonymous() const {
     return username.empty() && password.empty() && identity_token.empty() && registry_token.empty();
   }

@@ -32,7 +32,7 @@ bool MayPass(ErrorKind kind) {
 }
 
 ErrorKind KindOfStatus(int status) {
-  if (status == 401 || status == 403) return ErrorKind::kAuth;
+  if (status == 401 || status == 403 || status == 407) return ErrorKind::kAuth;
   if (status == 429) return ErrorKind::kRateLimited;
   return ErrorKind::kHttp;
 }
@@ -80,6 +80,8 @@ Exchange::Step Exchange::On(Event event, double jitter) {
   if (auto* authorized = std::get_if<Authorized>(&event)) {
     if (!authorized->authorization) return std::move(authorized->authorization).error();
     authorization_ = std::move(authorized->authorization).value();
+  } else if (std::holds_alternative<Waited>(event)) {
+    has_authorized_ = false;  // a token may have run out meanwhile
   }
   return SendAgain();
 }
@@ -93,18 +95,22 @@ Exchange::Step Exchange::SendAgain() {
 Exchange::Step Exchange::OnResponse(Responded event, double jitter) {
   if (event.response) return OnAnswer(std::move(event.response).value(), event.at, jitter);
   Error error = std::move(event.response).error();
-  if (MayPass(error.kind)) return RetryOr(std::move(error), std::nullopt, jitter);
+  if (MayPass(error.kind)) return RetryOr(std::move(error), std::nullopt, false, jitter);
   return error;
 }
 
 Exchange::Step Exchange::OnAnswer(Response response, WallTime at, double jitter) {
   const int status = response.status;
   if (status >= 200 && status < 300) return Reply{std::move(response), request_.url, std::nullopt};
+  if (status == 304 && !request_.headers.Get("if-none-match").empty()) {
+    return Reply{std::move(response), request_.url, std::nullopt};
+  }
   if (status == 401) return OnUnauthorized(response);
   if (IsRedirect(status)) return OnRedirect(std::move(response));
   if (MayPass(status)) {
     const auto at_least = ParseRetryAfter(response.headers.Get("retry-after"), at);
-    return RetryOr(StatusError(response), at_least, jitter);
+    const bool hold_origin = status == 429 || (status == 503 && at_least);
+    return RetryOr(StatusError(response), at_least, hold_origin, jitter);
   }
   return StatusError(response);
 }
@@ -140,7 +146,8 @@ Exchange::Step Exchange::OnRedirect(Response response) {
   return SendAgain();
 }
 
-Exchange::Step Exchange::RetryOr(Error error, std::optional<Duration> at_least, double jitter) {
+Exchange::Step Exchange::RetryOr(Error error, std::optional<Duration> at_least, bool hold_origin,
+                                 double jitter) {
   if (++tries_ >= kMaxTries) {
     error.message += " (after " + std::to_string(kMaxTries) + " tries)";
     return error;
@@ -148,7 +155,8 @@ Exchange::Step Exchange::RetryOr(Error error, std::optional<Duration> at_least, 
   const Duration ceiling = kFirstBackoff * (1 << tries_);
   const auto backoff =
       std::chrono::duration_cast<Duration>(std::chrono::duration<double>(ceiling) * jitter);
-  return Wait{std::max(backoff, at_least.value_or(Duration::zero())), ReasonName(error.kind)};
+  return Wait{std::max(backoff, at_least.value_or(Duration::zero())), ReasonName(error.kind),
+              hold_origin};
 }
 
 Error Exchange::StatusError(const Response& response) const {

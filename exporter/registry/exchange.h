@@ -20,10 +20,11 @@ struct Reply {
   std::optional<Url> redirect;  // the Location of a redirect that was not followed
 };
 
-// One logical request as a state machine without I/O or clock: it answers a challenge, asks again
-// after what may pass (408, 429, 500, 502, 503, 504, no connection or a broken one, a timeout of
-// one try: at most 4 tries, exponential back-off with full jitter, Retry-After honoured up to 60 s)
-// and follows redirects. ExchangeDriver sends, waits and authorizes as told.
+// One logical request as a state machine without I/O or clock: it answers a challenge once a try,
+// asks again after what may pass (408, 429, 500, 502, 503, 504, no connection or a broken one, a
+// timeout of one try: at most 4 tries, exponential back-off with full jitter, Retry-After honoured
+// up to 60 s) and follows redirects. A 304 is an answer where the request has If-None-Match (RFC
+// 9110 §13.1.2). ExchangeDriver sends, waits and authorizes as told.
 class Exchange {
  public:
   // What has happened.
@@ -45,6 +46,9 @@ class Exchange {
   struct Wait {
     Duration delay;
     std::string_view reason;  // of http_retries_total
+    // Not this request alone is too much for the server (429, or a 503 that says when to come
+    // back): let its origin alone for as long.
+    bool hold_origin = false;
   };
   struct Authorize {
     std::vector<Challenge> challenges;
@@ -72,7 +76,7 @@ class Exchange {
   Step OnAnswer(Response response, WallTime at, double jitter);
   Step OnUnauthorized(const Response& response);
   Step OnRedirect(Response response);
-  Step RetryOr(Error error, std::optional<Duration> at_least, double jitter);
+  Step RetryOr(Error error, std::optional<Duration> at_least, bool hold_origin, double jitter);
   [[nodiscard]] Error StatusError(const Response& response) const;
 
   Request request_;
@@ -80,7 +84,7 @@ class Exchange {
   Redirects redirects_;
   int tries_ = 0;
   int hops_ = 0;
-  bool has_authorized_ = false;
+  bool has_authorized_ = false;  // since the last wait
 };
 
 // The delay that a Retry-After field asks for, at `now` (RFC 9110 §10.2.3: seconds or a date);

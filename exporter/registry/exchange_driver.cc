@@ -52,14 +52,7 @@ void ExchangeDriver::Advance(ExchangeId id, Exchange::Event event) {
   const double jitter = std::uniform_real_distribution<double>(0, 1)(random_);
   std::visit(Overloaded{
                  [&](Exchange::Send send) { Send(id, std::move(send.request)); },
-                 [&](Exchange::Wait wait) {
-                   const std::string& registry = running.exchange.request().registry;
-                   if (network_.observer != nullptr)
-                     network_.observer->OnRetry(registry, wait.reason);
-                   running.waiting_for =
-                       network_.loop.At(network_.loop.Now() + wait.delay,
-                                        [this, id] { Advance(id, Exchange::Waited{}); });
-                 },
+                 [&](const Exchange::Wait& wait) { Wait(id, wait); },
                  [&](Exchange::Authorize question) { Authorize(id, std::move(question)); },
                  [&](Result<Reply> reply) {
                    const Done done = std::move(running.done);
@@ -70,21 +63,40 @@ void ExchangeDriver::Advance(ExchangeId id, Exchange::Event event) {
              running.exchange.On(std::move(event), jitter));
 }
 
+void ExchangeDriver::Wait(ExchangeId id, const Exchange::Wait& wait) {
+  Running& running = running_.at(id);
+  const Request& request = running.exchange.request();
+  const Time until = network_.loop.Now() + wait.delay;
+  if (network_.observer != nullptr) network_.observer->OnRetry(request.registry, wait.reason);
+  if (wait.hold_origin) network_.pacer.Hold(request.url.origin(), until);
+  running.waiting_for = network_.loop.At(until, [this, id] { Advance(id, Exchange::Waited{}); });
+}
+
+// Sends when the pacer lets it. A place in its queue that a hold has overtaken is changed for
+// another one.
 void ExchangeDriver::Send(ExchangeId id, Request request) {
   const Time now = network_.loop.Now();
   const Time slot = network_.pacer.Reserve(request.url.origin(), now);
-  const auto send = [this, id, request = std::move(request)] {
-    const auto responded = [this, id](Result<Response> response) {
-      Advance(id, Exchange::Responded{std::move(response), WallClock::now()});
-    };
-    running_.at(id).waiting_for =
-        network_.transport.Start(request, network_.loop.Now() + request_timeout_, responded);
-  };
+  Running& running = running_.at(id);
   if (slot > now) {
-    running_.at(id).waiting_for = network_.loop.At(slot, send);
-  } else {
-    send();
+    running.waiting_for = network_.loop.At(slot, [this, id, request = std::move(request)] {
+      if (network_.pacer.HeldUntil(request.url.origin()) > network_.loop.Now()) {
+        Send(id, request);
+      } else {
+        SendNow(id, request);
+      }
+    });
+    return;
   }
+  SendNow(id, std::move(request));
+}
+
+void ExchangeDriver::SendNow(ExchangeId id, Request request) {
+  const auto responded = [this, id](Result<Response> response) {
+    Advance(id, Exchange::Responded{std::move(response), WallClock::now()});
+  };
+  running_.at(id).waiting_for = network_.transport.Start(
+      std::move(request), network_.loop.Now() + request_timeout_, responded);
 }
 
 void ExchangeDriver::Authorize(ExchangeId id, Exchange::Authorize question) {

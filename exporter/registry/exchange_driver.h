@@ -52,7 +52,9 @@ class ExchangeDriver {
   };
 
   void Advance(ExchangeId id, Exchange::Event event);
+  void Wait(ExchangeId id, const Exchange::Wait& wait);
   void Send(ExchangeId id, Request request);
+  void SendNow(ExchangeId id, Request request);
   void Authorize(ExchangeId id, Exchange::Authorize question);
   void Release(Running& running);
 

@@ -12,7 +12,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::string_view kUnknownMediaType = "application/octet-stream";
+constexpr std::string_view kDockerConfig = "application/vnd.docker.container.image.v1+json";
+constexpr std::string_view kOciConfig = "application/vnd.oci.image.config.v1+json";
+constexpr std::size_t kMaxUrls = 8;  // of a descriptor
 
 Error Broken(std::string_view what) {
   return {ErrorKind::kProtocol, "the manifest is not usable: " + std::string(what)};
@@ -28,13 +30,26 @@ bool IsPlatformName(std::string_view name) {
 
 std::string PlatformOf(const Json& descriptor) {
   const auto platform = descriptor.find("platform");
-  if (platform == descriptor.end() || !platform->is_object()) return "unknown";
+  if (platform == descriptor.end() || !platform->is_object()) return std::string(kUnnamedPlatform);
   const std::string os = TextMember(*platform, "os");
   const std::string architecture = TextMember(*platform, "architecture");
   const std::string variant = TextMember(*platform, "variant");
-  if (os.empty() || architecture.empty()) return "unknown";
+  if (os.empty() || architecture.empty()) return std::string(kUnnamedPlatform);
   const std::string name = os + "/" + architecture + (variant.empty() ? "" : "/" + variant);
-  return IsPlatformName(name) ? name : "unknown";
+  return IsPlatformName(name) ? name : std::string(kUnnamedPlatform);
+}
+
+std::vector<Url> UrlsOf(const Json& descriptor) {
+  std::vector<Url> urls;
+  const auto array = descriptor.find("urls");
+  if (array == descriptor.end() || !array->is_array()) return urls;
+  for (const Json& text : *array) {
+    if (urls.size() >= kMaxUrls) break;
+    if (!text.is_string()) continue;
+    Result<Url> url = Url::Parse(text.get_ref<const std::string&>());
+    if (url && !url->has_userinfo()) urls.push_back(*std::move(url));
+  }
+  return urls;
 }
 
 Result<Descriptor> ReadDescriptor(const Json& json, std::string_view where) {
@@ -42,11 +57,8 @@ Result<Descriptor> ReadDescriptor(const Json& json, std::string_view where) {
   Descriptor descriptor;
   descriptor.digest = TextMember(json, "digest");
   if (!IsDigest(descriptor.digest)) return Broken(std::string(where) + " has no valid digest");
-  descriptor.media_type = TextMember(json, "mediaType");
-  if (descriptor.media_type.empty()) descriptor.media_type = kUnknownMediaType;
-  const auto size = json.find("size");
-  if (size != json.end() && size->is_number_integer()) descriptor.size = size->get<std::int64_t>();
   descriptor.platform = PlatformOf(json);
+  descriptor.urls = UrlsOf(json);
   return descriptor;
 }
 
@@ -65,9 +77,22 @@ Status ReadDescriptors(const Json& object, const char* name, std::vector<Descrip
   return Ok();
 }
 
+bool IsIndexType(std::string_view type) { return type == kDockerManifestList || type == kOciIndex; }
+
 bool IsKnownType(std::string_view type) {
-  return type == kDockerManifest || type == kDockerManifestList || type == kOciManifest ||
-         type == kOciIndex;
+  return type == kDockerManifest || type == kOciManifest || IsIndexType(type);
+}
+
+std::string_view WithoutParameters(std::string_view content_type) {
+  return Trim(content_type.substr(0, content_type.find(';')));
+}
+
+// OCI image-spec manifest.md, "Guidelines for Artifact Usage". A config without a type is an old
+// image's.
+bool IsArtifact(const Json& json) {
+  if (!TextMember(json, "artifactType").empty()) return true;
+  const std::string config = TextMember(json.at("config"), "mediaType");
+  return !config.empty() && config != kDockerConfig && config != kOciConfig;
 }
 
 Result<std::string> DecideType(const Json& json, std::string_view content_type) {
@@ -80,7 +105,7 @@ Result<std::string> DecideType(const Json& json, std::string_view content_type) 
     if (!IsKnownType(own)) return Broken("media type '" + Printable(own) + "' is not supported");
     return own;
   }
-  const std::string_view served = Trim(content_type.substr(0, content_type.find(';')));
+  const std::string_view served = WithoutParameters(content_type);
   if (IsKnownType(served)) return std::string(served);
   if (json.contains("manifests")) return std::string(kOciIndex);
   if (json.contains("config") || json.contains("layers")) return std::string(kOciManifest);
@@ -97,8 +122,11 @@ Result<Manifest> ParseManifest(std::string_view bytes, std::string_view content_
 
   Manifest manifest;
   manifest.media_type = *std::move(type);
-  manifest.is_index =
-      manifest.media_type == kOciIndex || manifest.media_type == kDockerManifestList;
+  manifest.is_index = IsIndexType(manifest.media_type);
+  const std::string_view served = WithoutParameters(content_type);
+  if (IsKnownType(served) && IsIndexType(served) != manifest.is_index) {
+    return Broken("its type " + manifest.media_type + " contradicts its Content-Type");
+  }
   // Both shapes at once let two readers see two images (CVE-2021-41190).
   if (json.contains("manifests") && (json.contains("layers") || json.contains("config"))) {
     return Broken("it has both layers and manifests");
@@ -117,6 +145,7 @@ Result<Manifest> ParseManifest(std::string_view bytes, std::string_view content_
   Result<Descriptor> descriptor = ReadDescriptor(*config, "`config`");
   if (!descriptor) return descriptor.error();
   manifest.blobs.push_back(*std::move(descriptor));
+  manifest.is_artifact = IsArtifact(json);
   if (Status read = ReadDescriptors(json, "layers", manifest.blobs); !read) return read.error();
   return manifest;
 }

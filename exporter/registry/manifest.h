@@ -1,11 +1,11 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "exporter/common/result.h"
+#include "exporter/url/url.h"
 
 namespace registry_backend {
 
@@ -16,12 +16,16 @@ inline constexpr std::string_view kDockerManifestList =
 inline constexpr std::string_view kOciManifest = "application/vnd.oci.image.manifest.v1+json";
 inline constexpr std::string_view kOciIndex = "application/vnd.oci.image.index.v1+json";
 
+// The platform of a manifest for which the index names none.
+inline constexpr std::string_view kUnnamedPlatform = "unknown";
+
 // What a manifest says of a blob or of another manifest (OCI image-spec descriptor.md).
 struct Descriptor {
-  std::string media_type;
-  std::string digest;  // valid, see IsDigest
-  std::int64_t size = 0;
+  std::string digest;    // valid, see IsDigest
   std::string platform;  // os/architecture[/variant]; `unknown` where the index names none
+  // Where else the content is to be had: of a foreign layer, which clients take from there and not
+  // from the registry. Usable http and https URLs only, the first few.
+  std::vector<Url> urls;
 
   bool operator==(const Descriptor&) const = default;
 };
@@ -30,6 +34,7 @@ struct Descriptor {
 struct Manifest {
   std::string media_type;  // one of the four above
   bool is_index = false;
+  bool is_artifact = false;           // its config is none of an image, or it has an artifactType
   std::vector<Descriptor> blobs;      // of an image manifest: its config first, then its layers
   std::vector<Descriptor> manifests;  // of an index
 };

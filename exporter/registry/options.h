@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "exporter/common/time.h"
 #include "exporter/http/options.h"
@@ -14,6 +16,9 @@ struct RegistryOptions {
   Url registry;            // its origin counts; the path of the API is always /v2/
   std::string repository;  // valid, see IsRepository
   std::shared_ptr<const ConnectionOptions> connection;
+  std::vector<Url> token_realms;  // further ones that may have the credentials, see CheckRealm
+  // Manifests are kept between scans up to about so many bytes of memory.
+  std::size_t manifest_cache_bytes = std::size_t{16} * 1024 * 1024;
   Duration request_timeout = std::chrono::seconds(30);  // of one try, name resolution to last byte
 };
 

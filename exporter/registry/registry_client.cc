@@ -1,5 +1,6 @@
 #include "exporter/registry/registry_client.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -30,49 +31,158 @@ std::string AcceptedManifests() {
   return accepted;
 }
 
+// An entity tag as RFC 9110 §8.8.3 writes it, of a length that fits a request; else empty.
+std::string_view UsableEtag(std::string_view etag) {
+  const bool usable =
+      etag.size() <= 256 && etag.ends_with('"') &&
+      std::ranges::all_of(etag, [](unsigned char c) { return c > ' ' && c < 0x7f; });
+  return usable ? etag : std::string_view();
+}
+
 }  // namespace
 
 RegistryClient::RegistryClient(Network network, RegistryOptions options)
     : network_(network),
       options_(std::move(options)),
+      connection_(options_.connection),
       driver_(network, options_.request_timeout),
-      authenticator_(driver_, network.loop, options_) {}
+      authenticator_(driver_, network.loop, options_),
+      cache_(options_.manifest_cache_bytes) {}
 
 RegistryClient::~RegistryClient() {
-  for (const auto& [call, waiting] : operations_) Release(waiting);
+  for (const auto& [call, running] : operations_) Release(running);
 }
 
 void RegistryClient::SetCredentials(Credentials credentials) {
+  if (!credentials.proxy_password.empty() && options_.connection) {
+    ConnectionOptions connection = *options_.connection;
+    connection.https_proxy.password = connection.http_proxy.password = credentials.proxy_password;
+    connection_ = std::make_shared<const ConnectionOptions>(std::move(connection));
+    authenticator_.SetConnection(connection_);
+  }
   authenticator_.SetCredentials(std::move(credentials));
+}
+
+void RegistryClient::BeginScan() {
+  authenticator_.BeginScan();
+  cache_.BeginScan();
+  get_made_ = false;
+  heads_tell_ = true;
 }
 
 OperationId RegistryClient::Start(const Operation& operation, Done done) {
   const auto call = static_cast<OperationId>(++last_operation_);
-  operations_.emplace(call, std::monostate{});
+  operations_.emplace(call, Running{operation, std::move(done)});
+  const std::string& reference = operation.reference;
+  const bool is_manifest = operation.kind == Operation::Kind::kManifest;
+  if (is_manifest && IsDigest(reference)) {
+    if (const FetchedManifest* known = cache_.Find(reference)) {
+      FinishLater(call, Answer(*known));
+      return call;
+    }
+  }
   Result<Request> request = MakeRequest(operation);
   if (!request) {
-    FailLater(call, request.error(), std::move(done));
+    FinishLater(call, request.error());
     return call;
   }
-  authenticator_.Current(
-      [this, call, operation = operation, request = *std::move(request),
-       done = std::move(done)](const Result<std::string>& authorization) mutable {
-        if (!operations_.contains(call)) return;  // cancelled while a token was renewed
-        if (authorization) {
-          Begin(call, std::move(request), *authorization, std::move(operation), std::move(done));
-        } else {
-          FailLater(call, authorization.error(), std::move(done));
-        }
-      });
+  if (is_manifest) AskForChange(reference, *request);
+  Send(call, *std::move(request));
   return call;
 }
 
-void RegistryClient::FailLater(OperationId call, Error error, Done done) {
-  operations_[call] = network_.loop.At(
-      network_.loop.Now(), [this, call, error = std::move(error), done = std::move(done)] {
-        operations_.erase(call);
-        done(error);
-      });
+void RegistryClient::AskForChange(const std::string& tag, Request& request) {
+  const ManifestCache::TagState* known = cache_.FindTag(tag);
+  if (known == nullptr) return;
+  if (heads_tell_ && std::exchange(get_made_, true)) {
+    request.method = Method::kHead;
+  } else if (!known->etag.empty()) {
+    request.headers.Add("if-none-match", known->etag);
+  }
+}
+
+void RegistryClient::Send(OperationId call, Request request) {
+  authenticator_.Current(request.operation,
+                         [this, call, request](const Result<std::string>& authorization) mutable {
+                           // Cancelled while a token was renewed?
+                           if (!operations_.contains(call)) return;
+                           if (authorization) {
+                             Begin(call, std::move(request), *authorization);
+                           } else {
+                             FinishLater(call, authorization.error());
+                           }
+                         });
+}
+
+void RegistryClient::Begin(OperationId call, Request request, const std::string& authorization) {
+  const Method method = request.method;
+  const std::string_view operation = request.operation;
+  Exchange exchange(std::move(request), authorization, Exchange::Redirects::kFollowOwnOrigin);
+  operations_.at(call).waiting = driver_.Start(
+      std::move(exchange),
+      [this, operation](Exchange::Authorize question, ExchangeDriver::Authorized authorized) {
+        authenticator_.Answer(operation, std::move(question), std::move(authorized));
+      },
+      [this, call, method](Result<Reply> reply) { OnReply(call, method, std::move(reply)); });
+}
+
+void RegistryClient::OnReply(OperationId call, Method method, Result<Reply> reply) {
+  if (method == Method::kHead) {
+    AfterHead(call, std::move(reply));
+    return;
+  }
+  const Operation& operation = operations_.at(call).operation;
+  if (reply) {
+    Finish(call, Read(operation, *std::move(reply)));
+    return;
+  }
+  const Error& error = reply.error();
+  const bool not_there = error.status == 404 || error.status == 410;
+  if (not_there && operation.kind != Operation::Kind::kTags) {
+    Finish(call, Answer(Unpullable{error}));
+  } else {
+    Finish(call, error);
+  }
+}
+
+// What HEAD leaves open, GET tells.
+void RegistryClient::AfterHead(OperationId call, Result<Reply> reply) {
+  const Operation operation = operations_.at(call).operation;
+  if (reply && reply->redirect) {
+    Finish(call, Answer(Elsewhere{*std::move(reply->redirect)}));
+    return;
+  }
+  if (reply) {
+    const std::string digest(reply->response.headers.Get("docker-content-digest"));
+    const ManifestCache::TagState* known = cache_.FindTag(operation.reference);
+    if (known != nullptr && known->digest == digest) {
+      Finish(call, Answer(*cache_.Find(digest)));
+      return;
+    }
+    if (!IsDigest(digest)) heads_tell_ = false;
+  } else {
+    const int status = reply.error().status;
+    const bool get_may_differ = status >= 400 && status != 401 && status != 429 && status < 502;
+    if (!get_may_differ) {
+      Finish(call, std::move(reply).error());
+      return;
+    }
+    if (status != 404 && status != 410) heads_tell_ = false;
+  }
+  Result<Request> request = MakeRequest(operation);
+  Send(call, *std::move(request));  // it was made before, for HEAD
+}
+
+void RegistryClient::FinishLater(OperationId call, Result<Answer> answer) {
+  operations_.at(call).waiting = network_.loop.At(
+      network_.loop.Now(),
+      [this, call, answer = std::move(answer)]() mutable { Finish(call, std::move(answer)); });
+}
+
+void RegistryClient::Finish(OperationId call, Result<Answer> answer) {
+  const Done done = std::move(operations_.at(call).done);
+  operations_.erase(call);
+  done(std::move(answer));
 }
 
 void RegistryClient::Cancel(OperationId call) {
@@ -82,26 +192,12 @@ void RegistryClient::Cancel(OperationId call) {
   operations_.erase(found);
 }
 
-void RegistryClient::Release(const Waiting& waiting) {
-  if (const auto* exchange = std::get_if<ExchangeId>(&waiting)) {
+void RegistryClient::Release(const Running& running) {
+  if (const auto* exchange = std::get_if<ExchangeId>(&running.waiting)) {
     driver_.Cancel(*exchange);
-  } else if (const auto* timer = std::get_if<TimerId>(&waiting)) {
+  } else if (const auto* timer = std::get_if<TimerId>(&running.waiting)) {
     network_.loop.Cancel(*timer);
   }
-}
-
-void RegistryClient::Begin(OperationId call, Request request, const std::string& authorization,
-                           Operation operation, Done done) {
-  Exchange exchange(std::move(request), authorization, Exchange::Redirects::kFollowOwnOrigin);
-  operations_[call] = driver_.Start(
-      std::move(exchange),
-      [this](Exchange::Authorize question, ExchangeDriver::Authorized authorized) {
-        authenticator_.Answer(std::move(question), std::move(authorized));
-      },
-      [this, call, operation = std::move(operation), done = std::move(done)](Result<Reply> reply) {
-        operations_.erase(call);
-        done(reply ? Read(operation, std::move(reply).value()) : std::move(reply).error());
-      });
 }
 
 Result<Request> RegistryClient::MakeRequest(const Operation& operation) const {
@@ -122,7 +218,7 @@ Result<Request> RegistryClient::MakeRequest(const Operation& operation) const {
   if (!url) return url.error();
   Request request{
       .url = *std::move(url), .headers = {}, .registry = options_.registry.host().text()};
-  request.connection = options_.connection;
+  request.connection = connection_;
   switch (operation.kind) {
     case Operation::Kind::kTags:
       request.operation = "tags";
@@ -143,15 +239,16 @@ Result<Request> RegistryClient::MakeRequest(const Operation& operation) const {
   return request;
 }
 
-Result<Answer> RegistryClient::Read(const Operation& operation, Reply reply) const {
+Result<Answer> RegistryClient::Read(const Operation& operation, Reply reply) {
   if (operation.kind == Operation::Kind::kBlob) {
     const bool redirected = reply.redirect.has_value();
     return Answer(
         BlobSource{redirected, redirected ? *std::move(reply.redirect) : std::move(reply.url)});
   }
   if (reply.redirect) return Answer(Elsewhere{*std::move(reply.redirect)});
-  return operation.kind == Operation::Kind::kTags ? ReadTags(reply)
-                                                  : ReadManifest(operation.reference, reply);
+  if (operation.kind == Operation::Kind::kTags) return ReadTags(reply);
+  if (reply.response.status == 304) return ReadUnchanged(operation.reference, reply);
+  return ReadManifest(operation.reference, reply);
 }
 
 Result<Answer> RegistryClient::ReadTags(const Reply& reply) const {
@@ -182,24 +279,44 @@ Result<Answer> RegistryClient::ReadTags(const Reply& reply) const {
   return Answer(std::move(page));
 }
 
-Result<Answer> RegistryClient::ReadManifest(const std::string& reference,
-                                            const Reply& reply) const {
+Result<Answer> RegistryClient::ReadUnchanged(const std::string& tag, const Reply& reply) {
+  const ManifestCache::TagState* known = cache_.FindTag(tag);
+  const std::string_view named = reply.response.headers.Get("docker-content-digest");
+  if (known == nullptr || (!named.empty() && named != known->digest)) {
+    return Error{ErrorKind::kDigest,
+                 reply.url.shown() + ": status 304 for a manifest other than the one known"};
+  }
+  return Answer(*cache_.Find(known->digest));
+}
+
+Result<Answer> RegistryClient::ReadManifest(const std::string& reference, const Reply& reply) {
   const std::string where = reply.url.shown() + ": ";
   const std::string_view bytes = reply.response.body;
   const std::string_view named = reply.response.headers.Get("docker-content-digest");
-  const std::string digest =
-      DigestOf(bytes, IsDigest(reference) ? std::string_view(reference) : named);
-  if (IsDigest(reference) && digest != reference) {
+  const bool by_digest = IsDigest(reference);
+  const std::string digest = DigestOf(bytes, by_digest ? std::string_view(reference) : named);
+  if (by_digest && digest != reference) {
     return Error{ErrorKind::kDigest, where + "the manifest served has another digest, " + digest};
   }
-  if (IsDigest(named) && DigestOf(bytes, named) != named) {
+  if (IsDigest(named) && digest != named && DigestOf(bytes, named) != named) {
     return Error{
         ErrorKind::kDigest,
         where + "the manifest does not have the digest its header names, " + std::string(named)};
   }
   Result<Manifest> manifest = ParseManifest(bytes, reply.response.headers.Get("content-type"));
-  if (!manifest) return Error{manifest.error().kind, where + manifest.error().message};
-  return Answer(FetchedManifest{*std::move(manifest), digest, bytes.size()});
+  if (!manifest) {
+    Error why{manifest.error().kind, where + manifest.error().message};
+    // Without a digest to go by it may be anybody's page, a proxy's say: that is no answer.
+    if (!by_digest && !IsDigest(named)) return why;
+    return Answer(Unpullable{std::move(why)});
+  }
+  const FetchedManifest fetched{std::make_shared<const Manifest>(*std::move(manifest)), digest,
+                                bytes.size()};
+  cache_.Put(fetched);
+  if (!by_digest) {
+    cache_.PutTag(reference, digest, std::string(UsableEtag(reply.response.headers.Get("etag"))));
+  }
+  return Answer(fetched);
 }
 
 }  // namespace registry_backend

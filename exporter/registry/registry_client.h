@@ -12,7 +12,7 @@
 #include "exporter/registry/authenticator.h"
 #include "exporter/registry/credentials.h"
 #include "exporter/registry/exchange_driver.h"
-#include "exporter/registry/manifest.h"
+#include "exporter/registry/manifest_cache.h"
 #include "exporter/registry/options.h"
 
 namespace registry_backend {
@@ -34,12 +34,6 @@ struct TagPage {
   std::optional<Url> next;  // on the registry's own origin
 };
 
-struct FetchedManifest {
-  Manifest manifest;
-  std::string digest;  // of the bytes as served
-  std::size_t size = 0;
-};
-
 // Where a blob's bytes come from.
 struct BlobSource {
   bool redirected = false;
@@ -52,12 +46,18 @@ struct Elsewhere {
   Url url;
 };
 
-using Answer = std::variant<TagPage, FetchedManifest, BlobSource, Elsewhere>;
+// There is nothing to pull: the registry says that it does not have the manifest or the blob (404,
+// 410), or what it serves, of the digest it should have, is no manifest that can be used.
+struct Unpullable {
+  Error why;
+};
+
+using Answer = std::variant<TagPage, FetchedManifest, BlobSource, Elsewhere, Unpullable>;
 
 enum class OperationId : std::uint64_t {};
 
 // Asks one repository of one registry. Outlives scans: it keeps the registry's way of asking for
-// credentials, and tokens. Network thread only.
+// credentials, tokens and manifests. Network thread only.
 class RegistryClient {
  public:
   using Done = std::function<void(Result<Answer>)>;
@@ -69,38 +69,60 @@ class RegistryClient {
 
   // Takes effect for requests sent later.
   void SetCredentials(Credentials credentials);
+  // To be called at the start of a scan.
+  void BeginScan();
 
   // `done` runs once, later, from the loop, unless cancelled; the Answer's alternative is that of
-  // the operation's kind, or Elsewhere. A manifest's bytes have been checked against the digest
-  // asked for and the one the registry names (else kDigest). A blob is asked for by GET of its
-  // first byte: some registries answer HEAD themselves and redirect only GET.
+  // the operation's kind, or Elsewhere (not of a blob), or Unpullable (not of tags). A manifest's
+  // bytes have been checked against the digest asked for and the one the registry names (else
+  // kDigest). A blob is asked for by GET of its first byte: some registries answer HEAD themselves
+  // and redirect only GET.
+  //
+  // A manifest known from before is not fetched again: one asked for by its digest needs no
+  // request, and of a tag HEAD tells whether it still names the same, which does not count as a
+  // pull where pulls are counted (Docker Hub). The first such tag of a scan is asked for by a
+  // conditional GET all the same, since only a GET shows where pulls are redirected to.
   OperationId Start(const Operation& operation, Done done);
   void Cancel(OperationId call);
 
-  // Hosts of the token realms seen since ForgetRealms, and of the one whose token is in use.
+  // Hosts of the token realms seen since BeginScan.
   [[nodiscard]] std::set<Host> RealmHosts() const { return authenticator_.RealmHosts(); }
-  void ForgetRealms() { authenticator_.ForgetRealms(); }
   [[nodiscard]] const RegistryOptions& options() const { return options_; }
 
  private:
-  // What a call waits for; nothing yet known while a token is renewed.
-  using Waiting = std::variant<std::monostate, ExchangeId, TimerId>;
+  struct Running {
+    Operation operation;
+    Done done;
+    // What it waits for; nothing yet known while a token is renewed.
+    std::variant<std::monostate, ExchangeId, TimerId> waiting = {};
+  };
 
   [[nodiscard]] Result<Request> MakeRequest(const Operation& operation) const;
-  void FailLater(OperationId call, Error error, Done done);
-  void Release(const Waiting& waiting);
-  void Begin(OperationId call, Request request, const std::string& authorization,
-             Operation operation, Done done);
-  [[nodiscard]] Result<Answer> Read(const Operation& operation, Reply reply) const;
+  // Turns a request for a tag's manifest into one for whether it has changed.
+  void AskForChange(const std::string& tag, Request& request);
+  void Send(OperationId call, Request request);
+  void Begin(OperationId call, Request request, const std::string& authorization);
+  void OnReply(OperationId call, Method method, Result<Reply> reply);
+  void AfterHead(OperationId call, Result<Reply> reply);
+  void FinishLater(OperationId call, Result<Answer> answer);
+  void Finish(OperationId call, Result<Answer> answer);
+  void Release(const Running& running);
+
+  [[nodiscard]] Result<Answer> Read(const Operation& operation, Reply reply);
   [[nodiscard]] Result<Answer> ReadTags(const Reply& reply) const;
-  [[nodiscard]] Result<Answer> ReadManifest(const std::string& reference, const Reply& reply) const;
+  [[nodiscard]] Result<Answer> ReadManifest(const std::string& reference, const Reply& reply);
+  [[nodiscard]] Result<Answer> ReadUnchanged(const std::string& tag, const Reply& reply);
 
   Network network_;
   const RegistryOptions options_;
+  std::shared_ptr<const ConnectionOptions> connection_;
   ExchangeDriver driver_;
   Authenticator authenticator_;
+  ManifestCache cache_;
+  bool get_made_ = false;   // of a tag that was known, in this scan
+  bool heads_tell_ = true;  // the registry's answers to HEAD name digests
   std::uint64_t last_operation_ = 0;
-  std::unordered_map<OperationId, Waiting> operations_;
+  std::unordered_map<OperationId, Running> operations_;
 };
 
 }  // namespace registry_backend
