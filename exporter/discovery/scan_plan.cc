@@ -1,6 +1,7 @@
 #include "exporter/discovery/scan_plan.h"
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 #include "exporter/discovery/classify.h"
@@ -29,6 +30,11 @@ std::optional<std::string> TakeFront(std::deque<std::string>& queue) {
   return front;
 }
 
+ScanError::Scope ScopeOf(const Operation& operation) {
+  if (operation.kind == Operation::Kind::kBlob) return ScanError::Scope::kBlob;
+  return IsDigest(operation.reference) ? ScanError::Scope::kManifest : ScanError::Scope::kTag;
+}
+
 Error RedirectError(const std::string& what, const Url& where) {
   return {ErrorKind::kProtocol,
           what + " is redirected to " + where.host().text() + ", which is followed for blobs only"};
@@ -37,7 +43,7 @@ Error RedirectError(const std::string& what, const Url& where) {
 }  // namespace
 
 ScanPlan::ScanPlan(ScanOptions options, ScanHints hints, Host registry)
-    : options_(options), hints_(std::move(hints)), registry_(std::move(registry)) {}
+    : options_(std::move(options)), hints_(std::move(hints)), registry_(std::move(registry)) {}
 
 std::optional<Operation> ScanPlan::Next() {
   std::optional<Operation> next = NextOfRepository();
@@ -59,11 +65,16 @@ std::optional<Operation> ScanPlan::NextOfRepository() {
   if (auto page = std::exchange(next_page_, std::nullopt)) {
     return Operation{Operation::Kind::kTags, *std::move(page)};
   }
-  return std::nullopt;
+  if (confirm_queue_.empty() || (under_way_ > 0 && !confirming_)) return std::nullopt;
+  confirming_ = true;
+  Operation again = std::move(confirm_queue_.front());
+  confirm_queue_.pop_front();
+  return again;
 }
 
 void ScanPlan::Finish(const Operation& operation, Result<Answer> answer) {
   --under_way_;
+  ++finished_;
   if (answer) Observe(Serves::kApi, registry_, std::string(kDirect));
   switch (operation.kind) {
     case Operation::Kind::kTags:
@@ -80,6 +91,12 @@ void ScanPlan::Finish(const Operation& operation, Result<Answer> answer) {
       }
       break;
   }
+}
+
+ScanPlan::Progress ScanPlan::progress() const {
+  const std::size_t waiting =
+      blob_queue_.size() + manifest_queue_.size() + confirm_queue_.size() + (next_page_ ? 1 : 0);
+  return {finished_, finished_ + under_way_ + waiting};
 }
 
 void ScanPlan::Observe(Serves serves, const Host& host, const std::string& delivery) {
@@ -103,9 +120,12 @@ void ScanPlan::OnTags(const Operation& operation, Result<Answer> answer) {
   pages_asked_.insert(operation.reference);
   for (const std::string& name : page.rejected) {
     ++rejected_tags_;
-    Fail(ScanError::Scope::kTag, name, {ErrorKind::kProtocol, "'" + name + "' is no valid tag"});
+    const Error why{ErrorKind::kProtocol, "'" + name + "' is no valid tag"};
+    result_.AddUnpullable({ScanError::Scope::kTag, name, "", why});
   }
-  std::ranges::move(page.tags, std::back_inserter(listed_));
+  listed_any_ = listed_any_ || !page.tags.empty();
+  std::ranges::copy_if(page.tags, std::back_inserter(listed_),
+                       [this](const std::string& tag) { return options_.tags.Matches(tag); });
   const bool endless = pages_asked_.size() >= kMaxTagPages ||
                        listed_.size() + tags_.size() + rejected_tags_ > kMaxTags ||
                        (page.next && pages_asked_.contains(page.next->text()));
@@ -128,6 +148,8 @@ void ScanPlan::SelectTags() {
   if (options_.newest_tags != 0 && listed_.size() > options_.newest_tags) {
     listed_.resize(options_.newest_tags);
   }
+  const auto is_hinted = [this](const std::string& tag) { return hints_.unresolved.contains(tag); };
+  std::stable_partition(listed_.begin(), listed_.end(), is_hinted);
   for (std::string& tag : listed_) {
     if (tags_.try_emplace(tag).second) manifest_queue_.push_back(std::move(tag));
   }
@@ -135,37 +157,65 @@ void ScanPlan::SelectTags() {
 }
 
 void ScanPlan::OnManifest(const std::string& reference, Result<Answer> answer) {
+  const Operation operation{Operation::Kind::kManifest, reference};
   if (!answer) {
-    FailManifest(reference, answer.error());
+    OnFailure(operation, answer.error());
     return;
   }
-  if (const auto* elsewhere = std::get_if<Elsewhere>(&answer.value())) {
+  if (const auto* unpullable = std::get_if<Unpullable>(&*answer)) {
+    OnUnpullable(operation, unpullable->why);
+    return;
+  }
+  if (const auto* elsewhere = std::get_if<Elsewhere>(&*answer)) {
     Observe(Serves::kManifests, elsewhere->url.host(), std::string(kRedirect));
-    FailManifest(reference, RedirectError("manifest " + reference, elsewhere->url));
+    OnFailure(operation, RedirectError("manifest " + reference, elsewhere->url));
     return;
   }
-  const auto& fetched = std::get<FetchedManifest>(answer.value());
+  StandingOf(operation) = Standing::kOpen;
+  const auto& fetched = std::get<FetchedManifest>(*answer);
   const bool is_digest = IsDigest(reference);
   if (!is_digest) tags_[reference].digest = fetched.digest;
   Learn(fetched, is_digest ? manifests_[reference].depth : 0);
 }
 
-void ScanPlan::FailManifest(const std::string& reference, const Error& error) {
-  if (IsDigest(reference)) {
-    manifests_[reference].failed = true;
-    Fail(ScanError::Scope::kManifest, reference, error);
-  } else {
-    tags_[reference].failed = true;
-    Fail(ScanError::Scope::kTag, reference, error);
+ScanPlan::Standing& ScanPlan::StandingOf(const Operation& operation) {
+  const std::string& reference = operation.reference;
+  if (operation.kind == Operation::Kind::kBlob) return blobs_[reference].standing;
+  return IsDigest(reference) ? manifests_[reference].standing : tags_[reference].standing;
+}
+
+// Said once it may be the registry's bad moment: asked again at the end.
+void ScanPlan::OnUnpullable(const Operation& operation, const Error& why) {
+  Standing& standing = StandingOf(operation);
+  if (standing == Standing::kOpen) {
+    standing = Standing::kDoubtful;
+    confirm_queue_.push_back(operation);
+    return;
   }
+  standing = Standing::kUnpullable;
+  const ScanError::Scope scope = ScopeOf(operation);
+  const bool by_tag = scope == ScanError::Scope::kTag;
+  result_.AddUnpullable(
+      {scope, by_tag ? operation.reference : "", by_tag ? "" : operation.reference, why});
+}
+
+void ScanPlan::OnFailure(const Operation& operation, const Error& error) {
+  StandingOf(operation) = Standing::kFailed;
+  Fail(ScopeOf(operation), operation.reference, error);
 }
 
 void ScanPlan::Learn(const FetchedManifest& fetched, int depth) {
   ManifestState& state = manifests_[fetched.digest];
   if (state.found) return;
-  const Manifest& manifest = fetched.manifest;
-  ScannedManifest scanned{manifest.media_type, fetched.size, manifest.is_index, {}, {}, {}};
+  const Manifest& manifest = *fetched.manifest;
+  ScannedManifest scanned{.media_type = manifest.media_type,
+                          .size = fetched.size,
+                          .is_index = manifest.is_index,
+                          .is_artifact = manifest.is_artifact};
+  std::vector<const Descriptor*> selected;
   for (const Descriptor& child : manifest.manifests) {
+    if (!IsSelected(child)) continue;
+    selected.push_back(&child);
     scanned.manifests.push_back({child.platform, child.digest});
   }
   for (const Descriptor& blob : manifest.blobs) {
@@ -176,10 +226,27 @@ void ScanPlan::Learn(const FetchedManifest& fetched, int depth) {
     }
   }
   state.depth = depth;
-  state.failed = false;
+  state.standing = Standing::kOpen;
   state.found = std::move(scanned);
-  for (const Descriptor& child : manifest.manifests) WantManifest(child.digest, depth + 1);
-  for (const Descriptor& blob : manifest.blobs) WantBlob(blob.digest);
+  for (const Descriptor* child : selected) WantManifest(child->digest, depth + 1);
+  for (const Descriptor& blob : manifest.blobs) WantBlob(blob);
+}
+
+// One whose platform is not named may be for any: a nested index, for instance.
+bool ScanPlan::IsSelected(const Descriptor& child) const {
+  if (options_.platforms.empty() || child.platform == kUnnamedPlatform) return true;
+  return std::ranges::any_of(options_.platforms, [&child](const std::string& platform) {
+    return child.platform == platform || child.platform.starts_with(platform + "/");
+  });
+}
+
+// What an earlier scan had no answer for goes first.
+void ScanPlan::Queue(std::deque<std::string>& queue, const std::string& reference) const {
+  if (hints_.unresolved.contains(reference)) {
+    queue.push_front(reference);
+  } else {
+    queue.push_back(reference);
+  }
 }
 
 void ScanPlan::WantManifest(const std::string& digest, int depth) {
@@ -187,23 +254,29 @@ void ScanPlan::WantManifest(const std::string& digest, int depth) {
     FailOverflow("manifests");
     return;
   }
-  if (!manifests_.try_emplace(digest, ManifestState{depth, std::nullopt, false}).second) return;
+  if (!manifests_.try_emplace(digest, ManifestState{depth, std::nullopt}).second) return;
   if (depth <= kMaxIndexDepth) {
-    manifest_queue_.push_back(digest);
+    Queue(manifest_queue_, digest);
     return;
   }
-  manifests_[digest].failed = true;
-  Fail(ScanError::Scope::kManifest, digest,
-       {ErrorKind::kProtocol, "indexes are nested more than " + std::to_string(kMaxIndexDepth) +
-                                  " deep at manifest " + digest});
+  OnFailure(
+      {Operation::Kind::kManifest, digest},
+      {ErrorKind::kProtocol, "indexes are nested more than " + std::to_string(kMaxIndexDepth) +
+                                 " deep at manifest " + digest});
 }
 
-void ScanPlan::WantBlob(const std::string& digest) {
-  if (blobs_.size() >= kMaxBlobs && !blobs_.contains(digest)) {
+void ScanPlan::WantBlob(const Descriptor& blob) {
+  if (blobs_.size() >= kMaxBlobs && !blobs_.contains(blob.digest)) {
     FailOverflow("blobs");
     return;
   }
-  if (blobs_.try_emplace(digest).second) blob_queue_.push_back(digest);
+  if (!blobs_.try_emplace(blob.digest).second) return;
+  if (blob.urls.empty()) {
+    Queue(blob_queue_, blob.digest);
+    return;
+  }
+  // A foreign layer: clients ask each of these hosts until one has it, and the registry never.
+  for (const Url& url : blob.urls) CountBlob(blob.digest, url, "");
 }
 
 void ScanPlan::FailOverflow(std::string_view what) {
@@ -213,23 +286,33 @@ void ScanPlan::FailOverflow(std::string_view what) {
 }
 
 void ScanPlan::OnBlob(const std::string& digest, const Result<Answer>& answer) {
-  BlobState& state = blobs_[digest];
+  const Operation operation{Operation::Kind::kBlob, digest};
   if (!answer) {
-    state.failed = true;
-    Fail(ScanError::Scope::kBlob, digest, answer.error());
+    OnFailure(operation, answer.error());
     return;
   }
-  const auto& source = std::get<BlobSource>(answer.value());
-  const EndpointKey key{Serves::kBlobs, source.url.host()};
+  if (const auto* unpullable = std::get_if<Unpullable>(&*answer)) {
+    OnUnpullable(operation, unpullable->why);
+    return;
+  }
+  const auto& source = std::get<BlobSource>(*answer);
+  if (CountBlob(digest, source.url, source.redirected ? kRedirect : kDirect)) {
+    StandingOf(operation) = Standing::kOpen;
+  }
+}
+
+// Notes that the blob's bytes come from `source`; false, and the blob fails, where that is one host
+// too many.
+bool ScanPlan::CountBlob(const std::string& digest, const Url& source, std::string_view delivery) {
+  const EndpointKey key{Serves::kBlobs, source.host()};
   if (result_.endpoints.size() >= kMaxHosts && !result_.endpoints.contains(key)) {
-    state.failed = true;
-    Fail(ScanError::Scope::kBlob, digest,
-         {ErrorKind::kProtocol,
-          "its blobs are at more than " + std::to_string(kMaxHosts) + " hosts"});
-    return;
+    OnFailure({Operation::Kind::kBlob, digest},
+              {ErrorKind::kProtocol,
+               "its blobs are at more than " + std::to_string(kMaxHosts) + " hosts"});
+    return false;
   }
-  EndpointInfo info = Classify(source.url);
-  info.delivery = source.redirected ? kRedirect : kDirect;
+  EndpointInfo info = Classify(source);
+  info.delivery = delivery;
   const auto [endpoint, added] = result_.endpoints.try_emplace(key);
   if (added) {
     endpoint->second.info = std::move(info);
@@ -237,7 +320,8 @@ void ScanPlan::OnBlob(const std::string& digest, const Result<Answer>& answer) {
     KeepCommon(endpoint->second.info, info);
   }
   ++endpoint->second.blobs;
-  state.host = source.url.host();
+  blobs_[digest].host = source.host();
+  return true;
 }
 
 // The repository has been walked to its end; who was not met?
@@ -274,11 +358,10 @@ void ScanPlan::OnWitness(const std::string& digest, const Result<Answer>& answer
   const auto asked = witnesses_asked_.find(digest);
   const Host host = asked->second;
   witnesses_asked_.erase(asked);
-  if (answer) {
-    const Host& named = std::get<BlobSource>(*answer).url.host();
-    if (named == host) result_.witnessed.insert(host);
-  } else if (answer.error().status != 404 && answer.error().status != 410) {
+  if (!answer) {
     result_.witnessed.insert(host);
+  } else if (const auto* source = std::get_if<BlobSource>(&*answer)) {
+    if (source->url.host() == host) result_.witnessed.insert(host);
   }
 }
 
@@ -289,22 +372,102 @@ void ScanPlan::Fail(ScanError::Scope scope, const std::string& name, const Error
 
 void ScanPlan::FailLeftOver(const Error& why) {
   Fail(ScanError::Scope::kTarget, "", why);
+  const auto is_left = [](Standing standing) {
+    return standing == Standing::kOpen || standing == Standing::kDoubtful;
+  };
   for (const auto& [name, tag] : tags_) {
-    if (tag.digest.empty() && !tag.failed) Fail(ScanError::Scope::kTag, name, why);
+    if (tag.digest.empty() && is_left(tag.standing)) Fail(ScanError::Scope::kTag, name, why);
   }
   for (const auto& [digest, manifest] : manifests_) {
-    if (!manifest.found && !manifest.failed) Fail(ScanError::Scope::kManifest, digest, why);
+    if (!manifest.found && is_left(manifest.standing)) {
+      Fail(ScanError::Scope::kManifest, digest, why);
+    }
   }
   for (const auto& [digest, blob] : blobs_) {
-    if (!blob.host && !blob.failed) Fail(ScanError::Scope::kBlob, digest, why);
+    if (!blob.host && is_left(blob.standing)) Fail(ScanError::Scope::kBlob, digest, why);
   }
 }
 
-ScanOutcome ScanPlan::JudgeOutcome(const ScanResult& result) const {
-  const bool nothing_resolved = result.unresolved.tags == result.asked.tags;
-  if (!first_page_seen_ || nothing_resolved) return ScanOutcome::kFailed;
-  const bool complete = all_pages_seen_ && result.unresolved.total() == 0 && result.reasons.empty();
+ScanOutcome ScanPlan::JudgeOutcome() const {
+  const std::uint64_t tags_without = result_.unresolved.tags + result_.unpullable.tags;
+  if (!first_page_seen_ || tags_without == result_.asked.tags) return ScanOutcome::kFailed;
+  const bool complete =
+      all_pages_seen_ && result_.unresolved.total() == 0 && result_.reasons.empty();
   return complete ? ScanOutcome::kComplete : ScanOutcome::kPartial;
+}
+
+void ScanPlan::TakeTags() {
+  std::vector<std::string> names;
+  for (const auto& [name, tag] : tags_) names.push_back(name);
+  SortNewestFirst(names);
+  for (const std::string& name : names) {
+    const TagState& tag = tags_[name];
+    result_.tags.push_back({name, tag.digest});
+    if (tag.digest.empty() && tag.standing != Standing::kUnpullable) ++result_.unresolved.tags;
+  }
+  result_.asked.tags = tags_.size() + rejected_tags_;
+}
+
+void ScanPlan::TakeManifests() {
+  for (auto& [digest, manifest] : manifests_) {
+    if (manifest.found) {
+      result_.manifests.emplace(digest, *std::move(manifest.found));
+    } else if (manifest.standing != Standing::kUnpullable) {
+      ++result_.unresolved.manifests;
+    }
+  }
+  result_.asked.manifests = manifests_.size();
+}
+
+void ScanPlan::TakeBlobs() {
+  for (auto& [digest, blob] : blobs_) {
+    if (blob.host) {
+      result_.blob_hosts.emplace(digest, *std::move(blob.host));
+    } else if (blob.standing != Standing::kUnpullable) {
+      ++result_.unresolved.blobs;
+    }
+  }
+  result_.asked.blobs = blobs_.size();
+  // A store that has lost everything looks like this, and so does one that is not there just now:
+  // nothing follows from it about the hosts.
+  if (!blobs_.empty() && result_.unpullable.blobs == blobs_.size()) {
+    Fail(ScanError::Scope::kTarget, "",
+         {ErrorKind::kHttp, "the registry has none of the " + std::to_string(blobs_.size()) +
+                                " blobs that its manifests name"});
+  }
+}
+
+// Also names the tags below which something is unresolved: they lead there again.
+void ScanPlan::NameUnresolved() {
+  std::unordered_set<std::string_view> open;
+  for (const auto& [digest, manifest] : manifests_) {
+    if (!result_.manifests.contains(digest) && manifest.standing != Standing::kUnpullable) {
+      open.insert(digest);
+    }
+  }
+  for (const auto& [digest, blob] : blobs_) {
+    if (!result_.blob_hosts.contains(digest) && blob.standing != Standing::kUnpullable) {
+      open.insert(digest);
+    }
+  }
+  std::vector<std::string>& named = result_.unresolved_references;
+  for (const std::string_view digest : open) {
+    if (named.size() < ScanResult::kMaxErrors / 2) named.emplace_back(digest);
+  }
+  const auto is_open = [&open](const std::string& digest) { return open.contains(digest); };
+  for (int level = 0; level <= kMaxIndexDepth; ++level) {
+    for (const auto& [digest, manifest] : result_.manifests) {
+      const bool leads_there =
+          is_open(manifest.config) || std::ranges::any_of(manifest.layers, is_open) ||
+          std::ranges::any_of(manifest.manifests, is_open, &ScannedPlatform::digest);
+      if (leads_there) open.insert(digest);
+    }
+  }
+  for (const ScannedTag& tag : result_.tags) {
+    const bool unanswered = tag.digest.empty() && tags_[tag.name].standing != Standing::kUnpullable;
+    if (!unanswered && !is_open(tag.digest)) continue;
+    if (named.size() < ScanResult::kMaxErrors) named.push_back(tag.name);
+  }
 }
 
 ScanResult ScanPlan::Take(const std::optional<Error>& cut_short) && {
@@ -314,32 +477,15 @@ ScanResult ScanPlan::Take(const std::optional<Error>& cut_short) && {
   }
   // Not what a repository that people pull from looks like: rather rights that were taken away.
   if (all_pages_seen_ && tags_.empty() && rejected_tags_ == 0) {
-    Fail(ScanError::Scope::kTarget, "", {ErrorKind::kProtocol, "the tag list is empty"});
+    Fail(ScanError::Scope::kTarget, "",
+         {ErrorKind::kProtocol,
+          listed_any_ ? "the repository has no tag that is selected" : "the tag list is empty"});
   }
-  std::vector<std::string> names;
-  for (const auto& [name, tag] : tags_) names.push_back(name);
-  SortNewestFirst(names);
-  for (const std::string& name : names) {
-    result_.tags.push_back({name, tags_[name].digest});
-    if (tags_[name].digest.empty()) ++result_.unresolved.tags;
-  }
-  for (auto& [digest, manifest] : manifests_) {
-    if (manifest.found) {
-      result_.manifests.emplace(digest, *std::move(manifest.found));
-    } else {
-      ++result_.unresolved.manifests;
-    }
-  }
-  for (auto& [digest, blob] : blobs_) {
-    if (blob.host) {
-      result_.blob_hosts.emplace(digest, *std::move(blob.host));
-    } else {
-      ++result_.unresolved.blobs;
-    }
-  }
-  result_.asked = {tags_.size() + rejected_tags_, manifests_.size(), blobs_.size()};
-  result_.unresolved.tags += rejected_tags_;
-  result_.outcome = JudgeOutcome(result_);
+  TakeTags();
+  TakeManifests();
+  TakeBlobs();
+  if (result_.unresolved.total() > 0) NameUnresolved();
+  result_.outcome = JudgeOutcome();
   return std::move(result_);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <optional>
 #include <set>
@@ -19,7 +20,8 @@ namespace registry_backend {
 // What to ask of a repository next, and what the answers mean: tag pages lead to tags, tags to
 // manifests, indexes to further manifests, manifests to blobs, blobs to hosts. Every manifest and
 // every blob is asked for once however many tags share it. At the end, hosts that earlier scans
-// knew and this one did not meet are looked for by their witnesses. Without I/O or clock.
+// knew and this one did not meet are looked for by their witnesses. What the registry says it does
+// not have is asked for a second time when all else is done. Without I/O or clock.
 class ScanPlan {
  public:
   ScanPlan(ScanOptions options, ScanHints hints, Host registry);
@@ -34,23 +36,37 @@ class ScanPlan {
   // A host that a pull needs besides what answers told.
   void Observe(Serves serves, const Host& host, const std::string& delivery);
 
+  // How far it is: operations finished, and all that are known by now to be needed.
+  struct Progress {
+    std::uint64_t finished;
+    std::uint64_t known;
+  };
+  [[nodiscard]] Progress progress() const;
+
   // What was found. What has no answer is unresolved; where nothing else is known of it, because of
   // `cut_short`. The result's times are left to the caller.
   ScanResult Take(const std::optional<Error>& cut_short) &&;
 
  private:
+  // What is known of a thing that was asked for, besides its answer.
+  enum class Standing {
+    kOpen,        // no answer yet, or a good one
+    kDoubtful,    // said to be unpullable, once
+    kUnpullable,  // said so twice
+    kFailed,
+  };
   struct ManifestState {
     int depth = 0;  // of the index it was found in; 0: a tag's own
     std::optional<ScannedManifest> found;
-    bool failed = false;
+    Standing standing = Standing::kOpen;
   };
   struct TagState {
     std::string digest;
-    bool failed = false;
+    Standing standing = Standing::kOpen;
   };
   struct BlobState {
     std::optional<Host> host;
-    bool failed = false;
+    Standing standing = Standing::kOpen;
   };
   struct Witness {
     Host host;
@@ -65,14 +81,23 @@ class ScanPlan {
   void CallWitnesses();
   std::optional<Operation> NextWitness();
   void OnWitness(const std::string& digest, const Result<Answer>& answer);
-  void FailManifest(const std::string& reference, const Error& error);
+  void OnUnpullable(const Operation& operation, const Error& why);
+  void OnFailure(const Operation& operation, const Error& error);
+  [[nodiscard]] Standing& StandingOf(const Operation& operation);
   void Learn(const FetchedManifest& fetched, int depth);
+  [[nodiscard]] bool IsSelected(const Descriptor& child) const;
   void WantManifest(const std::string& digest, int depth);
-  void WantBlob(const std::string& digest);
+  void WantBlob(const Descriptor& blob);
+  void Queue(std::deque<std::string>& queue, const std::string& reference) const;
+  bool CountBlob(const std::string& digest, const Url& source, std::string_view delivery);
   void FailOverflow(std::string_view what);
   void Fail(ScanError::Scope scope, const std::string& name, const Error& error);
   void FailLeftOver(const Error& why);
-  [[nodiscard]] ScanOutcome JudgeOutcome(const ScanResult& result) const;
+  void TakeTags();
+  void TakeManifests();
+  void TakeBlobs();
+  void NameUnresolved();
+  [[nodiscard]] ScanOutcome JudgeOutcome() const;
 
   const ScanOptions options_;
   const ScanHints hints_;
@@ -82,6 +107,7 @@ class ScanPlan {
   std::set<std::string> pages_asked_;
   bool first_page_seen_ = false;
   bool all_pages_seen_ = false;
+  bool listed_any_ = false;          // selected or not
   std::vector<std::string> listed_;  // not yet selected
   std::size_t rejected_tags_ = 0;
 
@@ -90,7 +116,10 @@ class ScanPlan {
   std::unordered_map<std::string, BlobState> blobs_;
   std::deque<std::string> manifest_queue_;  // tags and digests
   std::deque<std::string> blob_queue_;
+  std::deque<Operation> confirm_queue_;  // what is doubtful
+  bool confirming_ = false;
   std::size_t under_way_ = 0;
+  std::uint64_t finished_ = 0;
   bool overflowed_ = false;
 
   bool witnesses_called_ = false;

@@ -67,6 +67,23 @@ void ScanResult::AddError(ScanError error) {
   if (errors.size() < kMaxErrors) errors.push_back(std::move(error));
 }
 
+void ScanResult::AddUnpullable(ScanError thing) {
+  switch (thing.scope) {
+    case ScanError::Scope::kTag:
+      ++unpullable.tags;
+      break;
+    case ScanError::Scope::kManifest:
+      ++unpullable.manifests;
+      break;
+    case ScanError::Scope::kBlob:
+      ++unpullable.blobs;
+      break;
+    case ScanError::Scope::kTarget:
+      return;
+  }
+  if (unpullable_things.size() < kMaxErrors) unpullable_things.push_back(std::move(thing));
+}
+
 const Error* ScanResult::main_error() const {
   const auto on_target = std::ranges::find(errors, ScanError::Scope::kTarget, &ScanError::scope);
   if (on_target != errors.end()) return &on_target->error;

@@ -58,7 +58,7 @@ inline constexpr ScanOutcome kAllScanOutcomes[] = {ScanOutcome::kComplete, ScanO
                                                    ScanOutcome::kFailed};
 std::string_view OutcomeName(ScanOutcome outcome);
 
-// Something that got no answer.
+// Something that got no answer, or that cannot be pulled.
 struct ScanError {
   enum class Scope { kTarget, kTag, kManifest, kBlob };
   Scope scope;
@@ -82,6 +82,7 @@ struct ScannedManifest {
   std::string media_type;
   std::size_t size = 0;  // bytes as served
   bool is_index = false;
+  bool is_artifact = false;
   std::vector<ScannedPlatform> manifests;  // of an index, in its order
   std::string config;                      // digest; of an image manifest
   std::vector<std::string> layers;         // digests, in order
@@ -103,7 +104,8 @@ struct ErrorsOfKind {
 };
 
 struct ScanResult {
-  // More errors than this are counted in `reasons` only.
+  // Of errors, and of what is unpullable, more than this are counted only; of what is unresolved
+  // more than this are not named.
   static constexpr std::size_t kMaxErrors = 1000;
 
   ScanOutcome outcome = ScanOutcome::kFailed;
@@ -113,6 +115,11 @@ struct ScanResult {
 
   ScanCounts asked;       // unique tags, manifests and blobs
   ScanCounts unresolved;  // those of them that got no answer
+  // Those of them that there is nothing to pull of: the registry does not have them, or serves a
+  // manifest that nobody can use, and says so when it is asked again at the scan's end.
+  ScanCounts unpullable;
+  std::vector<ScanError> unpullable_things;
+  std::vector<std::string> unresolved_references;  // see ScanHints
   std::vector<ScanError> errors;
   std::map<ErrorKind, ErrorsOfKind> reasons;  // of all errors
 
@@ -124,10 +131,13 @@ struct ScanResult {
   // served before, or of which that could not be found out: not gone, only not selected.
   std::set<Host> witnessed;
 
-  // Resolved ÷ asked for, over tags, manifests and blobs; 0 where nothing could be asked for.
+  // Resolved ÷ asked for, over tags, manifests and blobs, where what is unpullable counts as
+  // resolved; 0 where nothing could be asked for.
   [[nodiscard]] double coverage() const;
   // Adds to errors and reasons.
   void AddError(ScanError error);
+  // Adds to unpullable and unpullable_things; not with scope kTarget.
+  void AddUnpullable(ScanError thing);
   // The error that says best why the scan was not complete: one of the target's, else the first of
   // the most frequent kind. Null if there was none.
   [[nodiscard]] const Error* main_error() const;

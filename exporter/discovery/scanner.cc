@@ -1,5 +1,8 @@
 #include "exporter/discovery/scanner.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <utility>
 
 namespace registry_backend {
@@ -7,14 +10,14 @@ namespace registry_backend {
 Scanner::Scanner(Loop& loop, RegistryClient& client, ScanOptions options, ScanHints hints)
     : loop_(loop),
       client_(client),
-      options_(options),
-      plan_(options, std::move(hints), client.options().registry.host()) {}
+      options_(std::move(options)),
+      plan_(options_, std::move(hints), client.options().registry.host()) {}
 
 Scanner::~Scanner() { CallOff(); }
 
 void Scanner::Start(Done done) {
   done_ = std::move(done);
-  client_.ForgetRealms();
+  client_.BeginScan();
   started_ = loop_.Now();
   started_at_ = WallClock::now();
   timeout_ = loop_.At(started_ + options_.timeout, [this] { OnTimeout(); });
@@ -44,11 +47,29 @@ void Scanner::CallOff() {
   timeout_.reset();
 }
 
+// Says what it would have taken.
+Error Scanner::TimeoutError() const {
+  const ScanPlan::Progress progress = plan_.progress();
+  const double seconds = std::max(Seconds(options_.timeout), 0.001);
+  const auto rate = [seconds](std::uint64_t requests) {
+    return static_cast<double>(requests) / seconds;
+  };
+  std::string message = fmt::format(
+      "the scan did not end within its timeout of {}: {} of at least {} requests were answered, "
+      "{:.3g} a second; it would take {:.3g} a second, or a longer timeout",
+      FormatDuration(options_.timeout), progress.finished, progress.known, rate(progress.finished),
+      rate(progress.known));
+  if (options_.max_requests_per_second > 0) {
+    message +=
+        fmt::format(" (max_requests_per_second is {:.3g})", options_.max_requests_per_second);
+  }
+  return {ErrorKind::kTimeout, message};
+}
+
 void Scanner::OnTimeout() {
   timeout_.reset();
   CallOff();
-  End(Error{ErrorKind::kTimeout,
-            "the scan did not end within its timeout of " + FormatDuration(options_.timeout)});
+  End(TimeoutError());
 }
 
 void Scanner::End(const std::optional<Error>& cut_short) {

@@ -29,6 +29,7 @@ class Scanner {
   void Pump();
   void CallOff();
   void OnTimeout();
+  [[nodiscard]] Error TimeoutError() const;
   void End(const std::optional<Error>& cut_short);
 
   Loop& loop_;

@@ -15,6 +15,7 @@ ScanSummary Summarise(const ScanResult& result) {
                       .took = std::chrono::floor<std::chrono::milliseconds>(result.took),
                       .asked = result.asked,
                       .unresolved = result.unresolved,
+                      .unpullable = result.unpullable,
                       .coverage = result.coverage()};
   for (const auto& [reason, errors] : result.reasons) summary.reasons.insert(reason);
   if (const Error* error = result.main_error()) summary.error = error->message;
@@ -153,7 +154,10 @@ class Application {
   void Count() {
     const ScanSummary summary = Summarise(result_);
     state_.newest = summary;
-    if (result_.outcome != ScanOutcome::kFailed) state_.newest_usable = summary;
+    if (!failed_) {
+      state_.newest_usable = summary;
+      state_.unresolved = result_.unresolved_references;
+    }
     ++state_.scans[result_.outcome];
     if (complete_) {
       state_.last_success = now_;

@@ -3,6 +3,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <utility>
 
 namespace registry_backend {
 namespace {
@@ -93,6 +94,12 @@ ScanCounts ToScanCounts(const Json& json) {
   return {ToCount(json.at("tags")), ToCount(json.at("manifests")), ToCount(json.at("blobs"))};
 }
 
+// A member that states of this version have had only for some time.
+Json MemberOr(const Json& json, const char* name, Json missing) {
+  const auto member = json.find(name);
+  return member == json.end() ? std::move(missing) : *member;
+}
+
 Json FromKey(const EndpointKey& key) {
   return {{"serves", ServesName(key.serves)}, {"backend_host", key.backend_host.text()}};
 }
@@ -146,6 +153,7 @@ Json FromSummary(const std::optional<ScanSummary>& summary) {
           {"took_ms", std::chrono::duration_cast<milliseconds>(summary->took).count()},
           {"asked", FromScanCounts(summary->asked)},
           {"unresolved", FromScanCounts(summary->unresolved)},
+          {"unpullable", FromScanCounts(summary->unpullable)},
           {"coverage", summary->coverage},
           {"reasons", std::move(reasons)},
           {"error", summary->error}};
@@ -159,6 +167,7 @@ std::optional<ScanSummary> ToSummary(const Json& json) {
                       .took = ToMilliseconds(json.at("took_ms")),
                       .asked = ToScanCounts(json.at("asked")),
                       .unresolved = ToScanCounts(json.at("unresolved")),
+                      .unpullable = ToScanCounts(MemberOr(json, "unpullable", FromScanCounts({}))),
                       .coverage = json.at("coverage").get<double>(),
                       .error = json.at("error").get<std::string>()};
   for (const Json& reason : json.at("reasons")) {
@@ -187,6 +196,7 @@ TargetState ToState(const Json& json) {
   state.last_change = ToOptionalTime(json.at("last_change"));
   state.newest = ToSummary(json.at("newest_scan"));
   state.newest_usable = ToSummary(json.at("newest_usable_scan"));
+  state.unresolved = MemberOr(json, "unresolved", Json::array()).get<std::vector<std::string>>();
   state.report = json.at("report").get<std::string>();
   state.last_success = ToOptionalTime(json.at("last_success"));
   state.consecutive_failures = ToCount(json.at("consecutive_failures"));
@@ -221,6 +231,7 @@ std::string EncodeState(const TargetState& state) {
                      {"last_change", FromOptionalTime(state.last_change)},
                      {"newest_scan", FromSummary(state.newest)},
                      {"newest_usable_scan", FromSummary(state.newest_usable)},
+                     {"unresolved", state.unresolved},
                      {"report", state.report},
                      {"last_success", FromOptionalTime(state.last_success)},
                      {"consecutive_failures", state.consecutive_failures},

@@ -51,6 +51,7 @@ struct ScanSummary {
   Duration took{};
   ScanCounts asked;
   ScanCounts unresolved;
+  ScanCounts unpullable;
   double coverage = 0;
   std::set<ErrorKind> reasons;
   std::string error;  // the main one's message; empty if complete
@@ -73,6 +74,7 @@ struct TargetState {
 
   std::optional<ScanSummary> newest;            // the newest finished scan
   std::optional<ScanSummary> newest_usable;     // the newest one that did not fail
+  std::vector<std::string> unresolved;          // by that scan, see ScanHints
   std::string report;                           // names that scan's report; empty: there is none
   std::optional<WallTime> last_success;         // end of the newest complete one
   std::uint64_t consecutive_failures = 0;       // finished scans since then

@@ -96,7 +96,8 @@ class ScanFamilies {
                            &blobs_,
                            &unresolved_tags_,
                            &unresolved_manifests_,
-                           &unresolved_blobs_}) {
+                           &unresolved_blobs_,
+                           &unpullable_}) {
       family->MoveTo(families);
     }
   }
@@ -124,6 +125,11 @@ class ScanFamilies {
     unresolved_tags_.Add(labels, static_cast<double>(scan.unresolved.tags));
     unresolved_manifests_.Add(labels, static_cast<double>(scan.unresolved.manifests));
     unresolved_blobs_.Add(labels, static_cast<double>(scan.unresolved.blobs));
+    for (const auto& [kind, count] :
+         {std::pair("tag", scan.unpullable.tags), std::pair("manifest", scan.unpullable.manifests),
+          std::pair("blob", scan.unpullable.blobs)}) {
+      unpullable_.Add(With(labels, {{"kind", kind}}), static_cast<double>(count));
+    }
   }
 
   Family target_info_{"target_info",
@@ -157,6 +163,9 @@ class ScanFamilies {
       "Manifests that got no answer in the newest scan that did not fail."};
   Family unresolved_blobs_{"scan_unresolved_blobs",
                            "Blobs that got no answer in the newest scan that did not fail."};
+  Family unpullable_{"scan_unpullable",
+                     "Things that the registry has not, or that no client can use, in the newest "
+                     "scan that did not fail."};
 };
 
 class EndpointFamilies {

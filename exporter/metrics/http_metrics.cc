@@ -32,6 +32,10 @@ HttpMetrics::HttpMetrics()
 void HttpMetrics::OnRequest(std::string_view registry, std::string_view operation, int status,
                             Duration took) {
   const std::string host(registry);
+  // Known from the first request on, so that a rate sees the first retry.
+  for (const ErrorKind reason : kRetriedErrorKinds) {
+    retries_.Add({{"registry", host}, {"reason", std::string(ReasonName(reason))}});
+  }
   const std::string name(operation);
   requests_
       .Add({{"registry", host},

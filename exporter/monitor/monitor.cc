@@ -30,6 +30,7 @@ ScanHints HintsOf(const TargetState& state) {
       hints.witnesses[key.backend_host] = record.witnesses;
     }
   }
+  hints.unresolved.insert(state.unresolved.begin(), state.unresolved.end());
   return hints;
 }
 

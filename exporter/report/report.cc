@@ -12,6 +12,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kS3 = "s3";
 constexpr std::string_view kUnnamedPlatform = "unknown";
+constexpr std::string_view kAttestation = "unknown/unknown";  // what buildx calls their platform
 constexpr int kMaxDepth = 5;
 
 // What the original tool's readers look for in `error`.
@@ -56,7 +57,8 @@ class Report {
                    {"finished_at", FormatRfc3339(result_.finished)},
                    {"outcome", OutcomeName(result_.outcome)},
                    {"coverage", Coverage()},
-                   {"errors", Errors()}};
+                   {"errors", Things(result_.errors)},
+                   {"unpullable", Things(result_.unpullable_things)}};
     if (result_.outcome == ScanOutcome::kFailed) {
       const Error* error = result_.main_error();
       Json failed = {{"error", ErrorTitle(error != nullptr ? error->kind : ErrorKind::kInternal)},
@@ -86,20 +88,20 @@ class Report {
             {"manifests", result_.asked.manifests},
             {"blobs", result_.asked.blobs},
             {"unresolved", result_.unresolved.total()},
-            {"unpullable", 0}};
+            {"unpullable", result_.unpullable.total()}};
   }
 
-  [[nodiscard]] Json Errors() const {
-    Json errors = Json::array();
-    for (const ScanError& error : result_.errors) {
+  static Json Things(const std::vector<ScanError>& things) {
+    Json list = Json::array();
+    for (const ScanError& error : things) {
       Json entry = {{"scope", ScopeName(error.scope)}};
       if (!error.tag.empty()) entry["tag"] = error.tag;
       if (!error.digest.empty()) entry["digest"] = error.digest;
       entry["reason"] = ReasonName(error.error.kind);
       entry["message"] = error.error.message;
-      errors.push_back(std::move(entry));
+      list.push_back(std::move(entry));
     }
-    return errors;
+    return list;
   }
 
   [[nodiscard]] Json Endpoints() const {
@@ -163,11 +165,13 @@ class Report {
 
   void AddImage(const std::string& digest, const ScannedManifest& manifest,
                 std::string_view platform, TagEntry& entry) const {
-    entry.platforms.push_back({{"platform", platform},
-                               {"manifest_digest", digest},
-                               {"size", manifest.size},
-                               {"digest", digest},
-                               {"layer_count", manifest.layers.size()}});
+    if (platform != kAttestation && !manifest.is_artifact) {
+      entry.platforms.push_back({{"platform", platform},
+                                 {"manifest_digest", digest},
+                                 {"size", manifest.size},
+                                 {"digest", digest},
+                                 {"layer_count", manifest.layers.size()}});
+    }
     HostOf(manifest.config, entry.hosts);
     for (const std::string& layer : manifest.layers) {
       const Host* host = HostOf(layer, entry.hosts);
@@ -198,9 +202,14 @@ class Report {
   Hosts hosts_;
 };
 
-std::string CountLine(std::string_view what, std::uint64_t asked, std::uint64_t unresolved) {
-  return unresolved == 0 ? fmt::format("{} {}", asked, what)
-                         : fmt::format("{} {} ({} unresolved)", asked, what, unresolved);
+// `12 tags (1 unresolved, 2 unpullable)`
+std::string CountLine(std::string_view what, std::uint64_t asked, std::uint64_t unresolved,
+                      std::uint64_t unpullable) {
+  std::string notes;
+  if (unresolved > 0) notes += fmt::format("{} unresolved", unresolved);
+  if (unpullable > 0)
+    notes += fmt::format("{}{} unpullable", notes.empty() ? "" : ", ", unpullable);
+  return fmt::format("{} {}{}", asked, what, notes.empty() ? notes : " (" + notes + ")");
 }
 
 }  // namespace
@@ -219,10 +228,13 @@ std::string MakeSummary(const ReportSubject& subject, const ScanResult& result) 
                   OutcomeName(result.outcome), FormatDuration(result.took));
   if (const Error* error = result.main_error()) text += fmt::format("  {}\n", error->message);
   if (result.outcome == ScanOutcome::kFailed) return text;
-  text +=
-      fmt::format("  {}, {}, {}\n", CountLine("tags", result.asked.tags, result.unresolved.tags),
-                  CountLine("manifests", result.asked.manifests, result.unresolved.manifests),
-                  CountLine("blobs", result.asked.blobs, result.unresolved.blobs));
+  const ScanCounts& asked = result.asked;
+  const ScanCounts& unresolved = result.unresolved;
+  const ScanCounts& unpullable = result.unpullable;
+  text += fmt::format(
+      "  {}, {}, {}\n", CountLine("tags", asked.tags, unresolved.tags, unpullable.tags),
+      CountLine("manifests", asked.manifests, unresolved.manifests, unpullable.manifests),
+      CountLine("blobs", asked.blobs, unresolved.blobs, unpullable.blobs));
   for (const auto& [key, seen] : result.endpoints) {
     text += fmt::format("  {:<9} {}", ServesName(key.serves), key.backend_host.text());
     if (key.serves == Serves::kBlobs) text += fmt::format("  {} blobs", seen.blobs);

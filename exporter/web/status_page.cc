@@ -102,6 +102,12 @@ std::string ScanFacts(const TargetSnapshot& target) {
     facts += Fact("Tags", std::to_string(usable->asked.tags));
     facts += Fact("Manifests", std::to_string(usable->asked.manifests));
     facts += Fact("Blobs", std::to_string(usable->asked.blobs));
+    if (const auto left = usable->unresolved.total(); left > 0) {
+      facts += Fact("Unresolved", std::to_string(left), "fair");
+    }
+    if (const auto lost = usable->unpullable.total(); lost > 0) {
+      facts += Fact("Unpullable", std::to_string(lost), "fair");
+    }
   }
   if (target.next_scan) facts += Fact("Next scan", When(*target.next_scan));
   return "<dl>\n" + facts + "</dl>\n";

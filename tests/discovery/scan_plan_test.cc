@@ -13,18 +13,22 @@ namespace {
 
 std::string D(const std::string& name) { return Sha256Of(name); }
 
+FetchedManifest Fetched(const std::string& name, Manifest manifest) {
+  return {std::make_shared<const Manifest>(std::move(manifest)), D(name), 100};
+}
+
 FetchedManifest Image(const std::string& name, const std::vector<std::string>& blobs) {
-  FetchedManifest fetched{{std::string(kOciManifest), false, {}, {}}, D(name), 100};
-  for (const std::string& blob : blobs) fetched.manifest.blobs.push_back({"x", D(blob), 1, ""});
-  return fetched;
+  Manifest manifest{.media_type = std::string(kOciManifest)};
+  for (const std::string& blob : blobs) manifest.blobs.push_back({D(blob), "", {}});
+  return Fetched(name, std::move(manifest));
 }
 
 FetchedManifest Index(const std::string& name, const std::vector<std::string>& children) {
-  FetchedManifest fetched{{std::string(kOciIndex), true, {}, {}}, D(name), 100};
+  Manifest manifest{.media_type = std::string(kOciIndex), .is_index = true};
   for (const std::string& child : children) {
-    fetched.manifest.manifests.push_back({"x", D(child), 1, "linux/amd64"});
+    manifest.manifests.push_back({D(child), "linux/amd64", {}});
   }
-  return fetched;
+  return Fetched(name, std::move(manifest));
 }
 
 BlobSource On(const std::string& host) {
@@ -193,13 +197,14 @@ TEST_F(PlanTest, PagesThatFormALoopEndIt) {
   EXPECT_EQ(result.main_error()->kind, ErrorKind::kProtocol);
 }
 
-TEST_F(PlanTest, ANameThatIsNoTagIsNamedAndDoesNotEndTheScan) {
+TEST_F(PlanTest, ANameThatIsNoTagCannotBePulledAndDoesNotEndTheScan) {
   Put("", Answer(TagPage{{"t"}, {"no/tag"}, {}}));
   Put("t", Answer(Image("m", {"b"})));
   Put(D("b"), Answer(On("one.example")));
   const ScanResult result = Run();
-  EXPECT_EQ(result.outcome, ScanOutcome::kPartial);
-  EXPECT_EQ(result.errors.at(0).tag, "no/tag");
+  EXPECT_EQ(result.outcome, ScanOutcome::kComplete);
+  EXPECT_EQ(result.unpullable_things.at(0).tag, "no/tag");
+  EXPECT_EQ(result.unpullable, (ScanCounts{1, 0, 0}));
   EXPECT_EQ(result.asked.tags, 2U);
 }
 
@@ -263,7 +268,7 @@ TEST_F(PlanTest, AHostNotMetIsLookedForByItsWitnessesAtTheEnd) {
                       {*Host::Parse("gone.example"), {D("w1"), D("a")}},
                       {*Host::Parse("deleted.example"), {D("deleted")}},
                       {*Host::Parse("unsure.example"), {D("w4")}}};
-  Put(D("deleted"), Error{ErrorKind::kHttp, "status 404", 404});
+  Put(D("deleted"), Answer(Unpullable{{ErrorKind::kHttp, "status 404", 404}}));
   const ScanResult result = Run();
   EXPECT_EQ(result.outcome, ScanOutcome::kComplete);
   EXPECT_EQ(result.witnessed,

@@ -36,14 +36,28 @@ ScanResult CompleteScan() {
        {std::string(kIndexType),
         500,
         true,
+        false,
         {{"linux/amd64", "sha256:amd64"}, {"linux/arm64/v8", "sha256:arm64"}},
         "",
         {}}},
       {"sha256:amd64",
-       {std::string(kImageType), 333, false, {}, "sha256:c1", {"sha256:shared", "sha256:l1"}}},
+       {std::string(kImageType),
+        333,
+        false,
+        false,
+        {},
+        "sha256:c1",
+        {"sha256:shared", "sha256:l1"}}},
       {"sha256:arm64",
-       {std::string(kImageType), 334, false, {}, "sha256:c2", {"sha256:shared", "sha256:l2"}}},
-      {"sha256:bare", {std::string(kImageType), 222, false, {}, "sha256:c3", {"sha256:l3"}}}};
+       {std::string(kImageType),
+        334,
+        false,
+        false,
+        {},
+        "sha256:c2",
+        {"sha256:shared", "sha256:l2"}}},
+      {"sha256:bare",
+       {std::string(kImageType), 222, false, false, {}, "sha256:c3", {"sha256:l3"}}}};
   result.blob_hosts = {{"sha256:c1", S3()},    {"sha256:c2", S3()}, {"sha256:c3", Cdn()},
                        {"sha256:l1", S3()},    {"sha256:l2", S3()}, {"sha256:l3", Cdn()},
                        {"sha256:shared", S3()}};
@@ -97,6 +111,7 @@ TEST(Report, OfACompleteScanIsExactlyThis) {
     "unpullable": 0
   },
   "errors": [],
+  "unpullable": [],
   "tag_order": [
     "v2",
     "v1"
@@ -269,7 +284,7 @@ TEST(Report, OfAFailedScanHoldsNothingThatLooksLikeARegistryWithoutEndpoints) {
       R"("discovery_timestamp":"2025-06-06 20:09:12 UTC","started_at":"2025-06-06T20:08:20.000Z",)"
       R"("finished_at":"2025-06-06T20:09:12.250Z","outcome":"failed",)"
       R"("coverage":{"tags":0,"manifests":0,"blobs":0,"unresolved":0,"unpullable":0},)"
-      R"("errors":[{"scope":"target","reason":"auth","message":"what happened"}]})");
+      R"("errors":[{"scope":"target","reason":"auth","message":"what happened"}],"unpullable":[]})");
 }
 
 TEST(Report, NamesWhatFailed) {
