@@ -89,11 +89,24 @@ CLI::App* AddScan(CLI::App& app, ScanCommand& command) {
             "Password; others may see it in the process list (or REGISTRY_PASSWORD)"},
            {"--password-file", &command.password_file,
             "File with the password; - is standard input"},
+           {"--token", &command.token,
+            "Bearer token for the registry; others may see it in the process list (or "
+            "REGISTRY_TOKEN)"},
+           {"--docker-config", &command.docker_config,
+            "Docker config file or Kubernetes pull secret with the credentials (or config.json in "
+            "DOCKER_CONFIG)"},
            {"--ca-file", &command.ca_file, "Trust these certificates (PEM), not the system's"},
+           {"--proxy-url", &command.proxy_url,
+            "Proxy, as http://user@proxy:3128 (or HTTPS_PROXY, HTTP_PROXY, NO_PROXY)"},
        }) {
     scan->add_option(flag, *value, help)->option_text("TEXT")->excludes(file);
   }
   scan->get_option("--password")->excludes(scan->get_option("--password-file"));
+  for (const char* flag : {"--username", "--password", "--password-file"}) {
+    scan->get_option("--token")->excludes(scan->get_option(flag));
+    scan->get_option("--docker-config")->excludes(scan->get_option(flag));
+  }
+  scan->get_option("--token")->excludes(scan->get_option("--docker-config"));
   scan->add_option("--num-tags", command.num_tags,
                    "Scan only the newest N tags; 0 is all (default)")
       ->option_text("N")

@@ -25,26 +25,48 @@ void PrintError(const std::string& message) {
   std::fprintf(stderr, "registry_backend_exporter: %s\n", message.c_str());
 }
 
-CredentialsSource CredentialsFromFlags(const ScanCommand& command) {
-  CredentialsSource source = CredentialsFromEnvironment();
-  if (!command.username.empty()) source.username = command.username;
-  if (!command.password.empty()) source.password = command.password;
-  source.password_file = command.password_file;
-  if (!source.username.empty() || !source.password.empty() || !source.password_file.empty()) {
-    source.kind = CredentialsSource::Kind::kBasic;
+// What flags say, each way of its own; else the environment.
+Result<CredentialsSource> CredentialsFromFlags(const ScanCommand& command) {
+  if (!command.token.empty()) {
+    return CredentialsSource{.kind = CredentialsSource::Kind::kToken, .token = command.token};
   }
-  return source;
+  if (!command.docker_config.empty()) {
+    return CredentialsSource{.kind = CredentialsSource::Kind::kDockerConfig,
+                             .docker_config_file = command.docker_config};
+  }
+  CredentialsSource basic{.kind = CredentialsSource::Kind::kBasic,
+                          .username = command.username,
+                          .password = command.password,
+                          .password_file = command.password_file};
+  const bool given =
+      !basic.username.empty() || !basic.password.empty() || !basic.password_file.empty();
+  if (!given) return CredentialsFromEnvironment();
+  // A flag may complete what the environment has.
+  if (basic.username.empty()) basic.username = EnvironmentVariable("REGISTRY_USERNAME");
+  if (basic.password.empty() && basic.password_file.empty()) {
+    basic.password = EnvironmentVariable("REGISTRY_PASSWORD");
+  }
+  return basic;
 }
 
-Result<std::vector<TargetOptions>> TargetsFromFlags(const ScanCommand& command) {
-  TargetOptions target = DefaultTarget(CredentialsFromFlags(command));
+Result<ConnectionOptions> ConnectionFromFlags(const ScanCommand& command) {
+  ConnectionOptions connection;
+  connection.ca_file = command.ca_file;
+  if (command.proxy_url.empty()) {
+    if (Status set = SetProxies(ProxiesFromEnvironment(), connection); !set) return set.error();
+    return connection;
+  }
+  Result<Proxy> proxy = ParseProxy(command.proxy_url);
+  if (!proxy) return Error{ErrorKind::kInternal, "--proxy-url: " + proxy.error().message};
+  connection.https_proxy = connection.http_proxy = *std::move(proxy);
+  return connection;
+}
+
+// The registry and the repository that flags name, in place of the default ones.
+Status SetSubject(const ScanCommand& command, TargetOptions& target) {
   if (!command.registry.empty()) {
     if (command.repository.empty()) {
       return Error{ErrorKind::kInternal, "--registry needs --repository"};
-    }
-    const CredentialsSource given = CredentialsFromFlags(command);
-    if (given.kind == CredentialsSource::Kind::kBasic && given.username.empty()) {
-      return Error{ErrorKind::kInternal, "--registry with a password needs --username"};
     }
     Result<Url> registry = ParseRegistry(command.registry);
     if (!registry) return Error{ErrorKind::kInternal, "--registry: " + registry.error().message};
@@ -52,21 +74,36 @@ Result<std::vector<TargetOptions>> TargetsFromFlags(const ScanCommand& command) 
   }
   if (!command.repository.empty()) {
     Result<std::string> repository = ParseRepository(command.repository);
-    if (!repository)
+    if (!repository) {
       return Error{ErrorKind::kInternal, "--repository: " + repository.error().message};
+    }
     target.registry.repository = *std::move(repository);
   }
   target.name = target.registry.registry.host().text() + "/" + target.registry.repository;
-  ConnectionOptions connection = ConnectionFromEnvironment();
-  connection.ca_file = command.ca_file;
-  target.registry.connection = std::make_shared<const ConnectionOptions>(std::move(connection));
+  return Ok();
+}
+
+Result<std::vector<TargetOptions>> TargetsFromFlags(const ScanCommand& command) {
+  Result<CredentialsSource> credentials = CredentialsFromFlags(command);
+  if (!credentials) return credentials.error();
+  const bool has_user =
+      credentials->kind != CredentialsSource::Kind::kBasic || !credentials->username.empty();
+  if (!command.registry.empty() && !has_user) {
+    return Error{ErrorKind::kInternal, "--registry with a password needs --username"};
+  }
+  TargetOptions target = DefaultTarget(*std::move(credentials));
+  if (Status set = SetSubject(command, target); !set) return set.error();
+  Result<ConnectionOptions> connection = ConnectionFromFlags(command);
+  if (!connection) return connection.error();
+  target.registry.connection = std::make_shared<const ConnectionOptions>(*std::move(connection));
   target.scan.newest_tags = command.num_tags;
   return std::vector<TargetOptions>{std::move(target)};
 }
 
 Result<std::vector<TargetOptions>> TargetsFromFile(const ScanCommand& command) {
-  Result<Config> config = LoadConfig(command.config_file);
+  Result<Config> config = LoadConfig(command.config_file, ProxiesFromEnvironment());
   if (!config) return config.error();
+  for (const std::string& warning : config->warnings) PrintError("warning: " + warning);
   std::vector<TargetOptions> targets = std::move(config->targets);
   if (!command.target.empty()) {
     std::erase_if(targets, [&](const TargetOptions& t) { return t.name != command.target; });

@@ -16,7 +16,10 @@ struct ScanCommand {
   std::string username;
   std::string password;
   std::string password_file;
+  std::string token;
+  std::string docker_config;
   std::string ca_file;
+  std::string proxy_url;
   std::size_t num_tags = 0;  // 0: all
   ReportOutput output = ReportOutput::kJson;
 };

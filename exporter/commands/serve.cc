@@ -23,16 +23,16 @@
 namespace registry_backend {
 namespace {
 
-Result<std::vector<TargetOptions>> LoadTargets(const ServeCommand& command) {
-  if (!command.config_file.empty()) {
-    Result<Config> config = LoadConfig(command.config_file);
-    if (!config) return config.error();
-    return std::move(config->targets);
-  }
-  TargetOptions target = DefaultTarget(CredentialsFromEnvironment());
-  target.registry.connection =
-      std::make_shared<const ConnectionOptions>(ConnectionFromEnvironment());
-  return std::vector<TargetOptions>{std::move(target)};
+Result<Config> LoadTargets(const ServeCommand& command) {
+  if (!command.config_file.empty())
+    return LoadConfig(command.config_file, ProxiesFromEnvironment());
+  Result<CredentialsSource> credentials = CredentialsFromEnvironment();
+  if (!credentials) return credentials.error();
+  TargetOptions target = DefaultTarget(*std::move(credentials));
+  ConnectionOptions connection;
+  if (Status set = SetProxies(ProxiesFromEnvironment(), connection); !set) return set.error();
+  target.registry.connection = std::make_shared<const ConnectionOptions>(std::move(connection));
+  return Config{{std::move(target)}, {}};
 }
 
 Result<server::ServerOptions> ReadAddresses(const std::vector<std::string>& texts) {
@@ -75,19 +75,22 @@ class Signals {
 
 int RunServe(const ServeCommand& command) {
   const Logger logger(command.log_level, command.log_format);
-  Result<std::vector<TargetOptions>> targets = LoadTargets(command);
+  Result<Config> config = LoadTargets(command);
   Result<server::ServerOptions> addresses = ReadAddresses(command.listen_addresses);
   for (const Error* error :
-       {targets ? nullptr : &targets.error(), addresses ? nullptr : &addresses.error()}) {
+       {config ? nullptr : &config.error(), addresses ? nullptr : &addresses.error()}) {
     if (error == nullptr) continue;
     logger.Error("Not usable as configured", {{"err", error->message}});
     return kExitUsage;
+  }
+  for (const std::string& warning : config->warnings) {
+    logger.Warn("Configured dangerously", {{"what", warning}});
   }
   if (command.check_only) {
     std::printf(
         "%s is valid: %zu targets\n",
         command.config_file.empty() ? "the default configuration" : command.config_file.c_str(),
-        targets->size());
+        config->targets.size());
     return kExitComplete;
   }
 
@@ -103,8 +106,8 @@ int RunServe(const ServeCommand& command) {
   CurlTransport transport({"registry_backend_exporter/" + build.version}, &http_metrics);
   NetworkLoop loop(transport);
   Pacer pacer;
-  Monitor monitor({loop, transport, pacer, &http_metrics}, *std::move(storage), *std::move(targets),
-                  logger);
+  Monitor monitor({loop, transport, pacer, &http_metrics}, *std::move(storage),
+                  std::move(config->targets), logger);
   server::Server server(*std::move(addresses),
                         MakeRouter(command.web, build, monitor, http_metrics), logger);
   if (const Status started = server.Start(); !started) {

@@ -9,6 +9,8 @@
 #include <set>
 #include <utility>
 
+#include "exporter/config/access_keys.h"
+#include "exporter/config/selection_keys.h"
 #include "exporter/config/target_values.h"
 #include "exporter/config/yaml_reader.h"
 
@@ -24,6 +26,7 @@ struct ScanKeys {
   ScanOptions scan;
   ScheduleOptions schedule;
   InventoryOptions inventory;
+  SelectionKeys selection;
 };
 
 void ReadScan(YamlMapping& yaml, ScanKeys& keys) {
@@ -34,19 +37,7 @@ void ReadScan(YamlMapping& yaml, ScanKeys& keys) {
   yaml.GetRate("max_requests_per_second", keys.scan.max_requests_per_second);
   yaml.Get("absent_after", keys.inventory.absent_after, 1);
   yaml.Get("forget_after", keys.inventory.forget_after);
-}
-
-CredentialsSource ReadBasicAuth(YamlMapping& yaml) {
-  CredentialsSource source{.kind = CredentialsSource::Kind::kBasic};
-  yaml.Get("username", source.username);
-  yaml.Get("password", source.password);
-  yaml.GetPath("password_file", source.password_file);
-  yaml.Finish();
-  if (source.username.empty()) yaml.Fail("username", "is required");
-  if (source.password.empty() == source.password_file.empty()) {
-    yaml.Fail("password_file", "expected either password or password_file");
-  }
-  return source;
+  ReadSelection(yaml, keys.selection);
 }
 
 Url CheckRegistry(const YamlMapping& yaml, const std::string& text) {
@@ -63,21 +54,18 @@ std::string CheckRepository(const YamlMapping& yaml, const std::string& text) {
   return *repository;
 }
 
-TargetOptions ReadTarget(YamlMapping& yaml, const ScanKeys& defaults) {
+TargetOptions ReadTarget(YamlMapping& yaml, const ScanKeys& defaults,
+                         const ProxyEnvironment& environment, std::vector<std::string>& warnings) {
   std::string name;
   std::string team;
   std::string registry;
   std::string repository;
-  CredentialsSource credentials;
-  ConnectionOptions connection;
   ScanKeys keys = defaults;
   yaml.Get("name", name);
   yaml.Get("team", team);
   yaml.Get("registry", registry);
   yaml.Get("repository", repository);
-  yaml.GetMapping("basic_auth", [&](YamlMapping& auth) { credentials = ReadBasicAuth(auth); });
-  yaml.GetMapping("tls_config",
-                  [&](YamlMapping& tls) { tls.GetPath("ca_file", connection.ca_file); });
+  Access access = ReadAccess(yaml, environment, warnings);
   yaml.GetMapping("scan", [&](YamlMapping& scan) { ReadScan(scan, keys); });
   yaml.Finish();  // a misspelt key is a better message than the missing one
 
@@ -85,11 +73,14 @@ TargetOptions ReadTarget(YamlMapping& yaml, const ScanKeys& defaults) {
       .name = name,
       .team = team,
       .registry = {CheckRegistry(yaml, registry), CheckRepository(yaml, repository),
-                   std::make_shared<const ConnectionOptions>(connection)},
-      .credentials = credentials,
+                   std::make_shared<const ConnectionOptions>(std::move(access.connection)),
+                   std::move(access.token_realms)},
+      .credentials = std::move(access.credentials),
       .scan = keys.scan,
       .schedule = keys.schedule,
       .inventory = keys.inventory};
+  keys.selection.SetOptions(target.scan);
+  target.inventory.selection = keys.selection.text();
   if (target.name.empty()) target.name = target.registry.registry.host().text() + "/" + repository;
   return target;
 }
@@ -115,7 +106,8 @@ class UniqueTargets {
   std::map<std::string, std::string> pairs_;
 };
 
-Config ReadConfig(const YAML::Node& document, const std::string& path) {
+Config ReadConfig(const YAML::Node& document, const std::string& path,
+                  const ProxyEnvironment& environment) {
   Config config;
   ScanKeys defaults;
   UniqueTargets unique;
@@ -125,7 +117,7 @@ Config ReadConfig(const YAML::Node& document, const std::string& path) {
     metrics.Get("max_endpoints", defaults.inventory.max_endpoints, 1);
   });
   yaml.GetSequence("targets", [&](YamlMapping& target) {
-    config.targets.push_back(ReadTarget(target, defaults));
+    config.targets.push_back(ReadTarget(target, defaults, environment, config.warnings));
     unique.Check(target, config.targets.back());
   });
   yaml.Finish();
@@ -135,9 +127,23 @@ Config ReadConfig(const YAML::Node& document, const std::string& path) {
 
 }  // namespace
 
-Result<Config> ParseConfig(std::string_view text, const std::string& path) {
+Status SetProxies(const ProxyEnvironment& environment, ConnectionOptions& connection) {
+  const auto set = [](const char* variable, const std::string& text, Proxy& proxy) -> Status {
+    if (text.empty()) return Ok();
+    Result<Proxy> parsed = ParseProxy(text);
+    if (!parsed) return Error{ErrorKind::kInternal, variable + (": " + parsed.error().message)};
+    proxy = *std::move(parsed);
+    return Ok();
+  };
+  connection.no_proxy = environment.no_proxy;
+  Status https = set("HTTPS_PROXY", environment.https_proxy, connection.https_proxy);
+  return https ? set("HTTP_PROXY", environment.http_proxy, connection.http_proxy) : https;
+}
+
+Result<Config> ParseConfig(std::string_view text, const std::string& path,
+                           const ProxyEnvironment& environment) {
   try {
-    return ReadConfig(YAML::Load(std::string(text)), path);
+    return ReadConfig(YAML::Load(std::string(text)), path, environment);
   } catch (const ConfigFault& fault) {
     return fault.error;
   } catch (const YAML::Exception& fault) {
@@ -145,7 +151,7 @@ Result<Config> ParseConfig(std::string_view text, const std::string& path) {
   }
 }
 
-Result<Config> LoadConfig(const std::string& path) {
+Result<Config> LoadConfig(const std::string& path, const ProxyEnvironment& environment) {
   std::ifstream file(path, std::ios::binary);
   const auto unreadable = [&path](const std::string& why) {
     return Error{ErrorKind::kInternal, "configuration file " + path + ": " + why};
@@ -153,7 +159,7 @@ Result<Config> LoadConfig(const std::string& path) {
   if (!file) return unreadable(std::strerror(errno));
   try {
     const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-    return ParseConfig(text, path);
+    return ParseConfig(text, path, environment);
   } catch (const std::ios_base::failure& fault) {  // a folder, a bad disk
     return unreadable(fault.code().message());
   }

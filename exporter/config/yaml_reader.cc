@@ -74,6 +74,10 @@ void YamlMapping::Fail(const std::string& key, std::string_view what) const {
   Throw(PlaceOf(key), Has(key) ? node_[key].Mark() : node_.Mark(), what);
 }
 
+std::string YamlMapping::Where(const std::string& key) const {
+  return FaultAt(PlaceOf(key), Has(key) ? node_[key].Mark() : node_.Mark(), "").message;
+}
+
 const std::string* YamlMapping::Scalar(const std::string& key) {
   known_.insert(key);
   if (!Has(key)) return nullptr;
@@ -85,6 +89,25 @@ const std::string* YamlMapping::Scalar(const std::string& key) {
 
 void YamlMapping::Get(const std::string& key, std::string& value) {
   if (const std::string* text = Scalar(key)) value = *text;
+}
+
+void YamlMapping::Get(const std::string& key, bool& value) {
+  const std::string* text = Scalar(key);
+  if (text == nullptr) return;
+  if (*text != "true" && *text != "false") Fail(key, "expected true or false, not '" + *text + "'");
+  value = *text == "true";
+}
+
+void YamlMapping::Get(const std::string& key, std::vector<std::string>& value) {
+  known_.insert(key);
+  if (!Has(key)) return;
+  if (!node_[key].IsSequence()) Fail(key, "expected a list");
+  std::vector<std::string> texts;
+  for (const YAML::Node& element : node_[key]) {
+    if (!element.IsScalar() || !IsUtf8(element.Scalar())) Fail(key, "expected a list of texts");
+    texts.push_back(element.Scalar());
+  }
+  value = std::move(texts);
 }
 
 void YamlMapping::Get(const std::string& key, Duration& value) {

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "exporter/common/error.h"
 #include "exporter/common/time.h"
@@ -34,6 +35,8 @@ class YamlMapping {
   YamlMapping(const YAML::Node& node, YamlPlace place);
 
   void Get(const std::string& key, std::string& value);
+  void Get(const std::string& key, bool& value);
+  void Get(const std::string& key, std::vector<std::string>& value);
   void Get(const std::string& key, Duration& value);
   void Get(const std::string& key, std::size_t& value, std::size_t least);
   void GetRate(const std::string& key, double& value);
@@ -47,6 +50,8 @@ class YamlMapping {
   [[nodiscard]] bool Has(const std::string& key) const;
   void Finish() const;
 
+  // `FILE:LINE:COLUMN: KEY: `, for what is said of `key`.
+  [[nodiscard]] std::string Where(const std::string& key) const;
   // Throws a fault at `key`'s value, or at the mapping where the key is missing.
   [[noreturn]] void Fail(const std::string& key, std::string_view what) const;
 

@@ -255,16 +255,19 @@ TEST(Config, ErrorsNameFileLineColumnAndKey) {
       {target + "scans: {}\n",
        "f.yml:4:1: scans: unknown key (expected one of metrics, scan, targets)"},
       {target + "    tam: x\n",
-       "f.yml:4:5: targets[0].tam: unknown key (expected one of basic_auth, name, registry, "
-       "repository, scan, team, tls_config)"},
+       "f.yml:4:5: targets[0].tam: unknown key (expected one of authorization, basic_auth, "
+       "docker_config_file, name, no_proxy, proxy_from_environment, proxy_password_file, "
+       "proxy_url, registry, repository, scan, team, tls_config, token_realms)"},
       {target + "    basic_auth:\n      user: x\n      username: x\n      password: y\n",
        "f.yml:5:7: targets[0].basic_auth.user: unknown key (expected one of password, "
-       "password_file, username)"},
+       "password_file, username, username_file)"},
       {target + "    tls_config: {insecure: true}\n",
-       "f.yml:4:18: targets[0].tls_config.insecure: unknown key (expected one of ca_file)"},
+       "f.yml:4:18: targets[0].tls_config.insecure: unknown key (expected one of ca_file, "
+       "cert_file, insecure_skip_verify, key_file, server_name)"},
       {"scan:\n  intervall: 1h\n" + target,
        "f.yml:2:3: scan.intervall: unknown key (expected one of absent_after, forget_after, "
-       "interval, max_concurrency, max_requests_per_second, retry_interval, timeout)"},
+       "interval, max_concurrency, max_requests_per_second, platforms, retry_interval, tags, "
+       "timeout)"},
       {target + "scan: {absent_after: 0}\n",
        "f.yml:4:22: scan.absent_after: expected a whole number of at least 1, not '0'"},
       {target + "metrics: {max_endpoints: 0}\n",

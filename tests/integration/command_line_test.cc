@@ -113,7 +113,7 @@ TEST(CommandLine, AWrongPasswordExitsOneAndSaysSo) {
 TEST(CommandLine, APartialScanExitsThree) {
   sim::Simulator registry(sim::Options{}, TeamApp());
   registry.AddFault(
-      {sim::Operation::kManifest, "v202401-1", "", -1, sim::StatusFault{404, {}, {}}});
+      {sim::Operation::kManifest, "v202401-1", "", -1, sim::StatusFault{403, {}, {}}});
   const RunResult result =
       RunProgram({"scan", "--registry", registry.base_url(), "--repo", "team/app"});
   EXPECT_EQ(result.exit_code, 3) << result.err;

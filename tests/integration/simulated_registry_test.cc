@@ -57,8 +57,10 @@ class Client {
  public:
   explicit Client(const std::string& url, ConnectionOptions connection = {})
       : client_({loop_, transport_, pacer_, nullptr},
-                {*Url::Parse(url), kRepository,
-                 std::make_shared<const ConnectionOptions>(std::move(connection)), seconds(5)}),
+                {.registry = *Url::Parse(url),
+                 .repository = kRepository,
+                 .connection = std::make_shared<const ConnectionOptions>(std::move(connection)),
+                 .request_timeout = seconds(5)}),
         network_([this] { loop_.Run(); }) {}
   ~Client() {
     loop_.Stop();
