@@ -59,6 +59,15 @@ class Object {
   int NumberOr(const char* key, int absent, int least = 0) const {
     return Has(key) ? Number(key, least) : absent;
   }
+  // From 0 to 1.
+  double ShareOr(const char* key, double absent) const {
+    if (!Has(key)) return absent;
+    const json& member = Member(key);
+    if (!member.is_number() || member.get<double>() < 0 || member.get<double>() > 1) {
+      Fail(key, "must be a number from 0 to 1");
+    }
+    return member.get<double>();
+  }
   bool Bool(const char* key) const {
     if (!Has(key)) return false;
     if (!Member(key).is_boolean()) Fail(key, "must be true or false");
@@ -140,14 +149,15 @@ FaultAction ParseAction(const Object& object) {
 
 Fault ParseFault(const json& value, const std::string& path) {
   const Object object(value, path,
-                      {"operation", "reference", "method", "times", "action", "status", "headers",
-                       "body", "duration_ms", "interval_ms", "bytes", "chunked"});
+                      {"operation", "reference", "method", "times", "chance", "action", "status",
+                       "headers", "body", "duration_ms", "interval_ms", "bytes", "chunked"});
   Fault fault;
   fault.operation = ParseOperation(object);
   fault.reference = object.String("reference", "");
   fault.method = object.String("method", "");
   fault.times = object.NumberOr("times", -1, -1);
   if (fault.times == 0) object.Fail("times", "must be -1 or at least 1");
+  fault.chance = object.ShareOr("chance", 1);
   fault.action = ParseAction(object);
   return fault;
 }

@@ -31,6 +31,7 @@ class ControlError : public std::runtime_error {
 //    "tag": {"repository": "r", "tag": "t", "digest": "sha256:… or another tag"},
 //    "remove_tag": {"repository": "r", "tag": "t"},
 //    "faults": [{"operation": "blob", "reference": "sha256:…", "method": "GET", "times": 2,
+//                "chance": 0.5,
 //                "action": "status", "status": 429, "headers": {"Retry-After": "1"}, "body": "…"}]}
 //
 // `operation` is version, tags, manifest, blob or token; `action` is status, close, stall

@@ -3,12 +3,16 @@
 #include <gtest/gtest.h>
 #include <httplib.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
 
+#include "tests/simulator/faults.h"
 #include "tests/simulator/simulator.h"
 #include "tests/simulator/test_client.h"
 
@@ -131,6 +135,67 @@ TEST_F(FaultTest, WrongBody) {
   EXPECT_NE(Sha256Digest(result->body), result->get_header_value("Docker-Content-Digest"));
 }
 
+// Which of 400 requests a list with this one fault strikes, `x` for each.
+std::string StrikesOf(std::uint64_t seed, double chance, int times = -1) {
+  FaultList faults(seed);
+  faults.Add({Operation::kBlob, "", "", times, CloseFault{}, chance});
+  std::string strikes;
+  for (int i = 0; i < 400; ++i) {
+    strikes += faults.Take(Operation::kBlob, "digest", "GET") ? 'x' : '.';
+  }
+  return strikes;
+}
+
+TEST(FaultChanceTest, StrikesItsShareAndTheSameWithTheSameSeed) {
+  const std::string strikes = StrikesOf(1, 0.25);
+  EXPECT_NEAR(static_cast<double>(std::ranges::count(strikes, 'x')), 100, 40);
+  EXPECT_EQ(strikes, StrikesOf(1, 0.25));
+  EXPECT_NE(strikes, StrikesOf(2, 0.25));
+  EXPECT_EQ(StrikesOf(1, 0), std::string(400, '.'));
+  EXPECT_EQ(StrikesOf(1, 1), std::string(400, 'x'));
+}
+
+TEST(FaultChanceTest, OnlyAStrikeIsCounted) {
+  EXPECT_EQ(std::ranges::count(StrikesOf(1, 0.1, 3), 'x'), 3);
+}
+
+TEST(FaultChanceTest, CertainFaultsDoNotShiftTheOthers) {
+  FaultList faults(1);
+  faults.Add({Operation::kTags, "", "", -1, CloseFault{}});
+  faults.Add({Operation::kBlob, "", "", -1, CloseFault{}, 0.5});
+  std::string strikes;
+  for (int i = 0; i < 400; ++i) {
+    EXPECT_TRUE(faults.Take(Operation::kTags, "", "GET"));
+    strikes += faults.Take(Operation::kBlob, "digest", "GET") ? 'x' : '.';
+  }
+  EXPECT_EQ(strikes, StrikesOf(1, 0.5));
+}
+
+TEST_F(FaultTest, WhatDoesNotStrikeLeavesTheRequestToTheNext) {
+  simulator_->AddFault({Operation::kTags, "", "", -1, StatusFault{500, {}, ""}, 0});
+  EXPECT_EQ(StatusOf(TagsPath()), 200);
+  simulator_->AddFault({Operation::kTags, "", "", -1, StatusFault{502, {}, ""}, 0.5});
+  simulator_->AddFault({Operation::kTags, "", "", -1, StatusFault{503, {}, ""}});
+  std::set<int> statuses;
+  for (int i = 0; i < 64; ++i) statuses.insert(StatusOf(TagsPath()));
+  EXPECT_EQ(statuses, (std::set<int>{502, 503}));
+}
+
+TEST_F(FaultTest, TheSeedIsAnOption) {
+  const auto strikes = [&](std::uint64_t seed) {
+    Options options;
+    options.fault_seed = seed;
+    Start(options);
+    simulator_->AddFault({Operation::kTags, "", "", -1, StatusFault{500, {}, ""}, 0.5});
+    std::string text;
+    for (int i = 0; i < 64; ++i) text += StatusOf(TagsPath()) == 500 ? 'x' : '.';
+    return text;
+  };
+  const std::string first = strikes(7);
+  EXPECT_EQ(first, strikes(7));
+  EXPECT_NE(first, strikes(8));
+}
+
 TEST(TokenFaultTest, BefallsTheTokenService) {
   Options options;
   options.threads = 2;
@@ -185,7 +250,21 @@ TEST_F(ControlTest, NamesTheKeyAtFault) {
   EXPECT_EQ(Error(R"({"faults": [{"operation": "blob", "action": "explode"}]})")
                 .find("faults[0].action: must be"),
             0u);
+  EXPECT_EQ(Error(R"({"faults": [{"operation": "blob", "action": "close", "chance": 1.5}]})"),
+            "faults[0].chance: must be a number from 0 to 1");
   EXPECT_EQ(Error(R"({"remove_tag": {}})"), "remove_tag.tag: is missing");
+}
+
+TEST_F(ControlTest, FaultsTakeAChance) {
+  const auto add = [&](double chance, int status) {
+    const json fault = {
+        {"operation", "tags"}, {"action", "status"}, {"status", status}, {"chance", chance}};
+    return Post(json{{"faults", json::array({fault})}}.dump());
+  };
+  ASSERT_EQ(add(0, 500), 200) << answer_;
+  EXPECT_EQ(StatusOf(TagsPath()), 200);
+  ASSERT_EQ(add(1, 501), 200) << answer_;
+  EXPECT_EQ(StatusOf(TagsPath()), 501);
 }
 
 TEST_F(ControlTest, ChangesNothingOnAnError) {

@@ -44,12 +44,19 @@ void Apply(const WrongBodyFault&, HttpAnswer& answer) {
 
 }  // namespace
 
+bool FaultList::Strikes(const Fault& fault) {
+  // What is certain draws no number: adding such a fault does not shift when others strike.
+  if (fault.chance >= 1) return true;
+  return std::generate_canonical<double, 53>(random_) < fault.chance;
+}
+
 std::optional<FaultAction> FaultList::Take(Operation operation, const std::string& reference,
                                            const std::string& method) {
   for (auto fault = faults_.begin(); fault != faults_.end(); ++fault) {
     if (fault->operation != operation) continue;
     if (!fault->reference.empty() && fault->reference != reference) continue;
     if (!fault->method.empty() && fault->method != method) continue;
+    if (!Strikes(*fault)) continue;
     FaultAction action = fault->action;
     if (fault->times > 0) --fault->times;
     if (fault->times == 0) faults_.erase(fault);

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -69,13 +70,15 @@ using FaultAction = std::variant<StatusFault, CloseFault, StallFault, TruncateFa
                                  OversizeFault, WrongBodyFault>;
 
 // Befalls requests that authentication let through (kToken: all), the oldest matching fault first.
-// `reference` and `method` empty: any.
+// `reference` and `method` empty: any. Where a fault's chance does not strike, the next matching
+// one is looked at.
 struct Fault {
   Operation operation = Operation::kBlob;
   std::string reference;  // tag or digest; of kTags the page's `last`, of kToken the scope
   std::string method;
-  int times = -1;  // -1: for ever
+  int times = -1;  // that it strikes; -1: for ever
   FaultAction action;
+  double chance = 1;  // that it strikes a matching request, from 0 to 1
 };
 
 enum class Authentication { kNone, kBasic, kBearer };
@@ -103,6 +106,9 @@ struct Options {
   int own_host_hops = 0;  // redirects within the registry before each answer below /v2/NAME/
   std::string backend = "prod-us-east-1-starport-layer-bucket.s3.dualstack.us-east-1.amazonaws.com";
   std::vector<BackendRule> backend_rules;
+  // Of the faults with a chance: the same seed strikes the same requests, as long as those that
+  // match come in the same order.
+  std::uint64_t fault_seed = 1;
 };
 
 }  // namespace registry_backend::simulator

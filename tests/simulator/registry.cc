@@ -151,7 +151,8 @@ Registry::Registry(const Options& options, Catalog catalog)
     : options_(options),
       catalog_(std::move(catalog)),
       authenticator_(options),
-      backends_(options.backend, options.backend_rules) {}
+      backends_(options.backend, options.backend_rules),
+      faults_(options.fault_seed) {}
 
 HttpAnswer Registry::Answer(const HttpRequest& request) {
   Query query = ParseQuery(request);
