@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <unordered_set>
 #include <utility>
 
@@ -10,23 +11,32 @@ namespace {
 
 using nlohmann::json;
 
-std::string DigestIn(const json& descriptor) {
+std::string DigestIn(const json& descriptor, const char* key = "digest") {
   if (!descriptor.is_object()) return {};
-  const auto digest = descriptor.find("digest");
+  const auto digest = descriptor.find(key);
   if (digest == descriptor.end() || !digest->is_string()) return {};
   return digest->get<std::string>();
 }
 
-std::vector<std::string> DigestsIn(const json& manifest, const char* key) {
+std::vector<std::string> DigestsIn(const json& manifest, const char* key,
+                                   const char* digest_key = "digest") {
   std::vector<std::string> digests;
   const auto list = manifest.find(key);
   if (list == manifest.end() || !list->is_array()) return digests;
   for (const json& descriptor : *list) {
-    if (std::string digest = DigestIn(descriptor); !digest.empty()) {
+    if (std::string digest = DigestIn(descriptor, digest_key); !digest.empty()) {
       digests.push_back(std::move(digest));
     }
   }
   return digests;
+}
+
+// Schema 1 has other names for things, and lists the top layer first.
+std::vector<std::string> LayersIn(const json& manifest) {
+  if (manifest.contains("layers")) return DigestsIn(manifest, "layers");
+  std::vector<std::string> layers = DigestsIn(manifest, "fsLayers", "blobSum");
+  std::ranges::reverse(layers);
+  return layers;
 }
 
 StoredManifest ReadManifest(std::string bytes, std::string_view media_type) {
@@ -37,7 +47,7 @@ StoredManifest ReadManifest(std::string bytes, std::string_view media_type) {
     if (const auto config = parsed.find("config"); config != parsed.end()) {
       manifest.config = DigestIn(*config);
     }
-    manifest.layers = DigestsIn(parsed, "layers");
+    manifest.layers = LayersIn(parsed);
     manifest.children = DigestsIn(parsed, "manifests");
   }
   manifest.bytes = std::make_shared<const std::string>(std::move(bytes));
@@ -61,6 +71,13 @@ void CollectBlobs(const Repository& repository, const std::string& manifest_dige
 
 }  // namespace
 
+Image Artifact(std::string_view artifact_type, std::string_view layer_media_type,
+               std::string bytes) {
+  return {.config_media_type = std::string(kEmptyMediaType),
+          .layers = {{.bytes = std::move(bytes), .media_type = std::string(layer_media_type)}},
+          .artifact_type = std::string(artifact_type)};
+}
+
 void Catalog::AddRepository(const std::string& repository) { repositories_[repository]; }
 
 std::string Catalog::AddBlob(const std::string& repository, std::string bytes) {
@@ -74,23 +91,56 @@ std::string Catalog::AddBlob(const std::string& repository, std::string bytes) {
 
 std::string Catalog::AddManifest(const std::string& repository, std::string bytes,
                                  std::string_view media_type) {
-  StoredManifest manifest = ReadManifest(std::move(bytes), media_type);
+  return Store(repository, ReadManifest(std::move(bytes), media_type));
+}
+
+std::string Catalog::Store(const std::string& repository, StoredManifest manifest) {
   std::string digest = manifest.digest;
   repositories_[repository].manifests.try_emplace(digest, std::move(manifest));
   return digest;
 }
 
+std::string Catalog::AddImage(const std::string& repository, const Image& image) {
+  const auto or_else = [](const std::string& type, std::string_view absent) {
+    return type.empty() ? absent : std::string_view(type);
+  };
+  std::vector<Descriptor> layers;
+  for (const Layer& layer : image.layers) {
+    const bool foreign = !layer.urls.empty();
+    const std::string_view usual =
+        foreign ? ForeignLayerMediaType(image.format) : LayerMediaType(image.format);
+    layers.push_back(Describe(or_else(layer.media_type, usual), layer.bytes));
+    layers.back().urls = layer.urls;
+    if (!foreign) AddBlob(repository, layer.bytes);
+  }
+  AddBlob(repository, image.config);
+  const Descriptor config =
+      Describe(or_else(image.config_media_type, ConfigMediaType(image.format)), image.config);
+  return AddManifest(repository,
+                     ImageManifest(image.format, config, layers, image.own, image.artifact_type),
+                     ImageMediaType(image.format));
+}
+
 std::string Catalog::AddImage(const std::string& repository, Format format,
                               const std::string& config, const std::vector<std::string>& layers) {
-  std::vector<Descriptor> described;
-  for (const std::string& layer : layers) {
-    described.push_back(Describe(LayerMediaType(format), layer));
-    AddBlob(repository, layer);
-  }
-  AddBlob(repository, config);
-  return AddManifest(repository,
-                     ImageManifest(format, Describe(ConfigMediaType(format), config), described),
-                     ImageMediaType(format));
+  Image image{.format = format, .config = config};
+  for (const std::string& layer : layers) image.layers.push_back({.bytes = layer});
+  return AddImage(repository, image);
+}
+
+std::string Catalog::AddSchema1Image(const std::string& repository, const std::string& tag,
+                                     const std::vector<std::string>& layers) {
+  std::vector<std::string> digests;
+  for (const std::string& layer : layers) digests.push_back(AddBlob(repository, layer));
+  Schema1Manifest text = MakeSchema1Manifest(repository, tag, digests);
+  StoredManifest manifest = ReadManifest(std::move(text.bytes), kSchema1MediaType);
+  manifest.digest = Sha256Digest(text.payload);
+  return Store(repository, std::move(manifest));
+}
+
+std::string Catalog::AddIndex(const std::string& repository, Format format,
+                              const std::vector<Descriptor>& manifests) {
+  return AddManifest(repository, IndexManifest(format, manifests), IndexMediaType(format));
 }
 
 void Catalog::Tag(const std::string& repository, const std::string& tag,
@@ -123,6 +173,21 @@ const StoredBlob* Catalog::FindBlob(const std::string& repository,
   if (content == nullptr) return nullptr;
   const auto found = content->blobs.find(digest);
   return found == content->blobs.end() ? nullptr : &found->second;
+}
+
+Descriptor Catalog::DescribeManifest(const std::string& repository, const std::string& reference,
+                                     const std::string& os, const std::string& architecture,
+                                     const std::string& variant) const {
+  const StoredManifest* const manifest = FindManifest(repository, reference);
+  if (manifest == nullptr) throw std::out_of_range("no manifest " + reference);
+  Descriptor descriptor;
+  descriptor.media_type = manifest->media_type;
+  descriptor.digest = manifest->digest;
+  descriptor.size = manifest->bytes->size();
+  descriptor.os = os;
+  descriptor.architecture = architecture;
+  descriptor.variant = variant;
+  return descriptor;
 }
 
 std::vector<std::string> Catalog::BlobsOf(const std::string& repository,

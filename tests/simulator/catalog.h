@@ -36,6 +36,27 @@ struct Repository {
   std::unordered_map<std::string, StoredBlob> blobs;
 };
 
+// A layer of an Image.
+struct Layer {
+  std::string bytes;
+  std::string media_type = {};         // empty: the format's own, foreign if there are urls
+  std::vector<std::string> urls = {};  // a foreign layer's: AddImage does not add its bytes
+};
+
+// What a manifest of one image names; for what is not written here take AddBlob and AddManifest.
+struct Image {
+  Format format = Format::kOci;
+  std::string config = "{}";
+  std::string config_media_type = {};  // empty: the format's own
+  std::vector<Layer> layers = {};      // from the bottom
+  OwnMediaType own = OwnMediaType::kWritten;
+  std::string artifact_type = {};  // empty: no artifact
+};
+
+// What is no image but stored as one: an empty config, and one layer of any type.
+Image Artifact(std::string_view artifact_type, std::string_view layer_media_type,
+               std::string bytes);
+
 // What a registry holds: plain content, without behaviour. A copy shares the bytes. Not
 // thread-safe: a running Simulator's catalog is edited through Simulator::EditCatalog.
 //
@@ -50,8 +71,16 @@ class Catalog {
   std::string AddManifest(const std::string& repository, std::string bytes,
                           std::string_view media_type);
   // Adds a config blob, the layers and the manifest that names them; returns the manifest's digest.
+  std::string AddImage(const std::string& repository, const Image& image);
   std::string AddImage(const std::string& repository, Format format, const std::string& config,
                        const std::vector<std::string>& layers);
+  // Adds the layers and their schema 1 manifest, which is no one's but this tag's; returns its
+  // digest, which is not that of the bytes served.
+  std::string AddSchema1Image(const std::string& repository, const std::string& tag,
+                              const std::vector<std::string>& layers);
+  // Adds a manifest list or image index and returns its digest.
+  std::string AddIndex(const std::string& repository, Format format,
+                       const std::vector<Descriptor>& manifests);
   // Points `tag` at a manifest, new or in place of the one it had.
   void Tag(const std::string& repository, const std::string& tag, const std::string& digest);
   // Whether it was there. What it pointed at stays.
@@ -63,6 +92,10 @@ class Catalog {
   const StoredManifest* FindManifest(const std::string& repository,
                                      const std::string& reference) const;
   const StoredBlob* FindBlob(const std::string& repository, const std::string& digest) const;
+  // Of a manifest that is there, for an index. Throws std::out_of_range if it is not.
+  Descriptor DescribeManifest(const std::string& repository, const std::string& reference,
+                              const std::string& os = {}, const std::string& architecture = {},
+                              const std::string& variant = {}) const;
 
   // Digests of the configs and layers reachable from a tag, each once.
   std::vector<std::string> BlobsOf(const std::string& repository, const std::string& tag) const;
@@ -70,6 +103,8 @@ class Catalog {
   std::vector<std::string> OwnBlobsOf(const std::string& repository, const std::string& tag) const;
 
  private:
+  std::string Store(const std::string& repository, StoredManifest manifest);
+
   std::map<std::string, Repository> repositories_;
 };
 

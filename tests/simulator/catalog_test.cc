@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -124,6 +125,92 @@ TEST(GenerateTest, DescriptorsTellTheTruth) {
     }
   }
   EXPECT_GE(checked, repository.blobs.size());
+}
+
+TEST(CatalogTest, ForeignLayersAreDescribedButNotHeld) {
+  for (const Format format : {Format::kDocker, Format::kOci}) {
+    Catalog catalog;
+    const std::string digest = catalog.AddImage(
+        "r", {.format = format,
+              .layers = {{.bytes = "windows", .urls = {"https://foreign.example/layer"}},
+                         {.bytes = "own"}}});
+    const json layers = ManifestJson(catalog, "r", digest)["layers"];
+    EXPECT_EQ(layers[0]["mediaType"], ForeignLayerMediaType(format));
+    EXPECT_EQ(layers[0]["digest"], Sha256Digest("windows"));
+    EXPECT_EQ(layers[0]["size"], 7);
+    EXPECT_EQ(layers[0]["urls"], json::array({"https://foreign.example/layer"}));
+    EXPECT_EQ(catalog.FindBlob("r", Sha256Digest("windows")), nullptr);
+    EXPECT_EQ(layers[1]["mediaType"], LayerMediaType(format));
+    EXPECT_FALSE(layers[1].contains("urls"));
+    EXPECT_NE(catalog.FindBlob("r", Sha256Digest("own")), nullptr);
+  }
+}
+
+TEST(CatalogTest, LayersOfOtherTypesAndManifestsWithoutTheirs) {
+  Catalog catalog;
+  const std::string digest = catalog.AddImage(
+      "r", {.layers = {{.bytes = "zstd", .media_type = std::string(kZstdLayerMediaType)}},
+            .own = OwnMediaType::kOmitted});
+  const json manifest = ManifestJson(catalog, "r", digest);
+  EXPECT_FALSE(manifest.contains("mediaType"));
+  EXPECT_EQ(manifest["layers"][0]["mediaType"], "application/vnd.oci.image.layer.v1.tar+zstd");
+  EXPECT_EQ(catalog.FindManifest("r", digest)->media_type, ImageMediaType(Format::kOci));
+}
+
+TEST(CatalogTest, Artifacts) {
+  Catalog catalog;
+  const std::string digest = catalog.AddImage(
+      "r", Artifact("application/vnd.example.policy", "application/vnd.example.rego", "allow"));
+  const json manifest = ManifestJson(catalog, "r", digest);
+  EXPECT_EQ(manifest["artifactType"], "application/vnd.example.policy");
+  EXPECT_EQ(manifest["config"]["mediaType"], "application/vnd.oci.empty.v1+json");
+  EXPECT_EQ(manifest["config"]["size"], 2);
+  ASSERT_EQ(manifest["layers"].size(), 1u);
+  EXPECT_EQ(manifest["layers"][0]["mediaType"], "application/vnd.example.rego");
+  EXPECT_EQ(catalog.Find("r")->blobs.size(), 2u);
+}
+
+TEST(CatalogTest, Schema1IsHashedWithoutItsSignatures) {
+  Catalog catalog;
+  const std::string digest = catalog.AddSchema1Image("r", "old", {"bottom", "top"});
+  catalog.Tag("r", "old", digest);
+  const StoredManifest& stored = *catalog.FindManifest("r", "old");
+  EXPECT_EQ(stored.layers, (std::vector{Sha256Digest("bottom"), Sha256Digest("top")}));
+  EXPECT_EQ(catalog.BlobsOf("r", "old").size(), 2u);
+  const json manifest = json::parse(*stored.bytes);
+  EXPECT_EQ(manifest["schemaVersion"], 1);
+  EXPECT_EQ(manifest["fsLayers"][0]["blobSum"], Sha256Digest("top"));
+  EXPECT_EQ(manifest["history"].size(), 2u);
+  EXPECT_EQ(manifest["signatures"].size(), 1u);
+  EXPECT_NE(Sha256Digest(*stored.bytes), digest);
+  const Schema1Manifest text = MakeSchema1Manifest("r", "old", stored.layers);
+  EXPECT_EQ(text.bytes, *stored.bytes);
+  EXPECT_EQ(Sha256Digest(text.payload), digest);
+  EXPECT_FALSE(json::parse(text.payload).contains("signatures"));
+}
+
+TEST(CatalogTest, IndexesNestAndShareTheirChildren) {
+  Catalog catalog;
+  const std::string image = catalog.AddImage("r", {.config = "one", .layers = {{.bytes = "a"}}});
+  const std::string other = catalog.AddImage("r", {.config = "two", .layers = {{.bytes = "b"}}});
+  const Descriptor shared = catalog.DescribeManifest("r", image, "linux", "arm", "v7");
+  const std::string inner = catalog.AddIndex("r", Format::kOci, {shared});
+  catalog.Tag("r", "inner", inner);
+  catalog.Tag("r", "outer",
+              catalog.AddIndex("r", Format::kOci,
+                               {catalog.DescribeManifest("r", "inner"),
+                                catalog.DescribeManifest("r", other, "linux", "amd64")}));
+  const json outer = ManifestJson(catalog, "r", "outer")["manifests"];
+  EXPECT_EQ(outer[0]["digest"], inner);
+  EXPECT_EQ(outer[0]["mediaType"], IndexMediaType(Format::kOci));
+  EXPECT_EQ(outer[0]["size"], catalog.FindManifest("r", inner)->bytes->size());
+  EXPECT_FALSE(outer[0].contains("platform"));
+  EXPECT_EQ(outer[1]["platform"]["architecture"], "amd64");
+  EXPECT_EQ(ManifestJson(catalog, "r", inner)["manifests"][0]["platform"]["variant"], "v7");
+  EXPECT_EQ(catalog.BlobsOf("r", "inner").size(), 2u);
+  EXPECT_EQ(catalog.BlobsOf("r", "outer").size(), 4u);
+  EXPECT_EQ(catalog.OwnBlobsOf("r", "outer").size(), 2u);
+  EXPECT_THROW((void)catalog.DescribeManifest("r", "none"), std::out_of_range);
 }
 
 TEST(CatalogTest, HandMadeContent) {

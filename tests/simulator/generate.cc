@@ -44,8 +44,7 @@ class Generator {
   }
 
   std::string AddIndex(Format format, const std::vector<Descriptor>& manifests) {
-    return catalog_.AddManifest(options_.repository, IndexManifest(format, manifests),
-                                IndexMediaType(format));
+    return catalog_.AddIndex(options_.repository, format, manifests);
   }
 
   Descriptor AddImage(const std::string& tag, Format format, const std::string& architecture) {
@@ -58,8 +57,9 @@ class Generator {
                                            {"repository", options_.repository},
                                            {"tag", tag},
                                            {"seed", options_.seed}};
-    return DescribeManifest(catalog_.AddImage(options_.repository, format, config.dump(), layers),
-                            format, "linux", architecture);
+    const std::string digest =
+        catalog_.AddImage(options_.repository, format, config.dump(), layers);
+    return catalog_.DescribeManifest(options_.repository, digest, "linux", architecture);
   }
 
   // As buildx writes them: an image of no platform whose layer is an in-toto statement.
@@ -67,26 +67,11 @@ class Generator {
     const nlohmann::ordered_json statement = {
         {"_type", "https://in-toto.io/Statement/v0.1"}, {"subject", subject}, {"tag", tag}};
     const std::string config = R"({"architecture":"unknown","os":"unknown","tag":")" + tag + "\"}";
-    const std::string layer = statement.dump();
-    catalog_.AddBlob(options_.repository, config);
-    catalog_.AddBlob(options_.repository, layer);
-    const std::string digest = catalog_.AddManifest(
+    const std::string digest = catalog_.AddImage(
         options_.repository,
-        ImageManifest(Format::kOci, Describe(ConfigMediaType(Format::kOci), config),
-                      {Describe("application/vnd.in-toto+json", layer)}),
-        ImageMediaType(Format::kOci));
-    return DescribeManifest(digest, Format::kOci, "unknown", "unknown");
-  }
-
-  Descriptor DescribeManifest(const std::string& digest, Format format, const std::string& os,
-                              const std::string& architecture) const {
-    Descriptor descriptor;
-    descriptor.media_type = ImageMediaType(format);
-    descriptor.digest = digest;
-    descriptor.size = catalog_.FindManifest(options_.repository, digest)->bytes->size();
-    descriptor.os = os;
-    descriptor.architecture = architecture;
-    return descriptor;
+        {.config = config,
+         .layers = {{.bytes = statement.dump(), .media_type = "application/vnd.in-toto+json"}}});
+    return catalog_.DescribeManifest(options_.repository, digest, "unknown", "unknown");
   }
 
   std::string LayerBytes(const std::string& owner, const std::string& architecture,

@@ -102,6 +102,8 @@ struct Options {
   std::chrono::milliseconds latency{0};  // of each answer under /v2/ and of /token
   std::size_t page_size = 0;             // tags a page, if the client asks for no fewer; 0: all
   bool absolute_links = false;           // in the Link header of a page
+  bool head_manifests = true;            // false: HEAD of a manifest gets 405
+  bool manifest_digest_header = true;    // false: manifests come without Docker-Content-Digest
   int redirect_status = 307;
   int own_host_hops = 0;  // redirects within the registry before each answer below /v2/NAME/
   std::string backend = "prod-us-east-1-starport-layer-bucket.s3.dualstack.us-east-1.amazonaws.com";

@@ -234,19 +234,26 @@ HttpAnswer Registry::Tags(const HttpRequest& request, const Query& query) const 
 }
 
 HttpAnswer Registry::Manifest(const HttpRequest& request, const Query& query) const {
+  if (request.method == "HEAD" && !options_.head_manifests) {
+    return ErrorAnswer(405, "UNSUPPORTED", "manifests are not for HEAD here");
+  }
   if (catalog_.Find(query.repository) == nullptr) return UnknownName(query);
   const StoredManifest* const manifest = catalog_.FindManifest(query.repository, query.reference);
   if (manifest == nullptr) {
     return ErrorAnswer(404, "MANIFEST_UNKNOWN", "manifest unknown", query.reference);
   }
-  if (!Accepts(request, manifest->media_type)) {
+  // Schema 1 goes to whoever asks: the clients of its day sent no Accept header.
+  if (manifest->media_type != kSchema1MediaType && !Accepts(request, manifest->media_type)) {
     return ErrorAnswer(404, "MANIFEST_UNKNOWN",
                        "the Accept header does not name the manifest's type", manifest->media_type);
   }
   const std::string etag = "\"" + manifest->digest + "\"";
   HttpAnswer answer;
   answer.content_type = manifest->media_type;
-  answer.headers = {{"Docker-Content-Digest", manifest->digest}, {"ETag", etag}};
+  answer.headers = {{"ETag", etag}};
+  if (options_.manifest_digest_header) {
+    answer.headers.emplace_back("Docker-Content-Digest", manifest->digest);
+  }
   const std::string known = request.Header("if-none-match");
   if (known == "*" || known.find(etag) != std::string::npos) {
     answer.status = 304;

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/simulator/test_client.h"
@@ -79,6 +80,70 @@ TEST_F(SimulatorTest, ManifestsTellTheTruth) {
   auto headers = AcceptDocker();
   headers.emplace("If-None-Match", result->get_header_value("ETag"));
   EXPECT_EQ(StatusOf(ManifestPath("1.0.0"), headers), 304);
+}
+
+TEST_F(SimulatorTest, HeadOfAManifestIsGetWithoutTheBody) {
+  Start();
+  const auto get = client_->Get(ManifestPath("1.0.0"), AcceptDocker());
+  const auto head = client_->Head(ManifestPath("1.0.0"), AcceptDocker());
+  ASSERT_TRUE(get && head);
+  EXPECT_EQ(head->status, 200);
+  EXPECT_EQ(head->body, "");
+  for (const char* name : {"Content-Type", "ETag", "Docker-Distribution-Api-Version"}) {
+    EXPECT_EQ(head->get_header_value(name), get->get_header_value(name));
+  }
+  EXPECT_EQ(head->get_header_value("Docker-Content-Digest"), Sha256Digest(get->body));
+  EXPECT_EQ(head->get_header_value("Content-Length"), std::to_string(get->body.size()));
+  EXPECT_EQ(client_->Head(ManifestPath("1.0.0"))->status, 404) << "no Accept header fits";
+  EXPECT_EQ(client_->Head(ManifestPath("none"), AcceptDocker())->status, 404);
+  const Stats stats = simulator_->GetStats();
+  EXPECT_EQ(stats.CountOf(Operation::kManifest, "1.0.0", "HEAD", 200), 1u);
+  EXPECT_EQ(stats.Count(Operation::kManifest, "HEAD", 404), 2u);
+  EXPECT_EQ(stats.Count(Operation::kManifest, "GET"), 1u);
+  EXPECT_EQ(stats.connections, 1u);
+}
+
+TEST_F(SimulatorTest, HeadOfManifestsCanBeRefused) {
+  Options options;
+  options.head_manifests = false;
+  Start(options);
+  EXPECT_EQ(client_->Head(ManifestPath("1.0.0"), AcceptDocker())->status, 405);
+  EXPECT_EQ(StatusOf(ManifestPath("1.0.0"), AcceptDocker()), 200);
+  EXPECT_EQ(client_->Head(BlobPath(layer_))->status, 200);
+}
+
+TEST_F(SimulatorTest, ManifestsMayComeWithoutTheirDigest) {
+  Options options;
+  options.manifest_digest_header = false;
+  Start(options);
+  const auto get = client_->Get(ManifestPath("1.0.0"), AcceptDocker());
+  const auto head = client_->Head(ManifestPath("1.0.0"), AcceptDocker());
+  ASSERT_TRUE(get && head);
+  EXPECT_EQ(get->status, 200);
+  EXPECT_FALSE(get->has_header("Docker-Content-Digest"));
+  EXPECT_EQ(head->status, 200);
+  EXPECT_FALSE(head->has_header("Docker-Content-Digest"));
+}
+
+TEST_F(SimulatorTest, Schema1GoesToWhoeverAsks) {
+  Catalog catalog = SmallCatalog();
+  const std::string digest = catalog.AddSchema1Image(kRepository, "old", {"layer"});
+  catalog.Tag(kRepository, "old", digest);
+  Start({}, std::move(catalog));
+  EXPECT_EQ(StatusOf(ManifestPath("old"), AcceptDocker()), 200);
+  const auto result = client_->Get(ManifestPath("old"));
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->status, 200);
+  EXPECT_EQ(result->get_header_value("Content-Type"), kSchema1MediaType);
+  EXPECT_EQ(result->get_header_value("Docker-Content-Digest"), digest);
+}
+
+TEST_F(SimulatorTest, ForeignLayersAreNotHere) {
+  Catalog catalog = SmallCatalog();
+  catalog.AddImage(kRepository,
+                   {.layers = {{.bytes = "foreign", .urls = {"https://foreign.example/layer"}}}});
+  Start({}, std::move(catalog));
+  EXPECT_EQ(StatusOf(BlobPath(Sha256Digest("foreign"))), 404);
 }
 
 TEST_F(SimulatorTest, ManifestsNeedAFittingAccept) {
