@@ -16,12 +16,15 @@ void WriteHtpasswd(const std::filesystem::path& path, const std::string& usernam
   WriteFile(path, result.out);
 }
 
+std::string TokenYaml(const TokenAuth& token) {
+  return "auth: {token: {realm: \"" + token.realm + "\", service: \"" + token.service +
+         "\", issuer: \"" + token.issuer + "\", rootcertbundle: \"" +
+         token.root_certificates.string() + "\"}}\n";
+}
+
 }  // namespace
 
 DockerRegistry::DockerRegistry(DockerRegistryOptions options) : options_(std::move(options)) {
-  if (!options_.username.empty()) {
-    WriteHtpasswd(directory_ / "htpasswd", options_.username, options_.password);
-  }
   process_ = WithFreePort([this](std::uint16_t port) {
     port_ = port;
     return Start(port);
@@ -29,8 +32,14 @@ DockerRegistry::DockerRegistry(DockerRegistryOptions options) : options_(std::mo
 }
 
 void DockerRegistry::Restart(std::string redirect_baseurl) {
+  DockerRegistryOptions options = options_;
+  options.redirect_baseurl = std::move(redirect_baseurl);
+  Restart(std::move(options));
+}
+
+void DockerRegistry::Restart(DockerRegistryOptions options) {
   Stop();
-  options_.redirect_baseurl = std::move(redirect_baseurl);
+  options_ = std::move(options);
   process_ = Start(port_);
   if (!process_) throw std::runtime_error(host() + " was taken while the registry restarted");
 }
@@ -46,12 +55,16 @@ HttpOptions DockerRegistry::http_options() const {
 }
 
 std::unique_ptr<Subprocess> DockerRegistry::Start(std::uint16_t port) {
+  if (!options_.username.empty()) {
+    WriteHtpasswd(directory_ / "htpasswd", options_.username, options_.password);
+  }
   const auto config = directory_ / "config.yml";
   WriteFile(config, Configuration(port));
   return StartServer({"docker-registry", "serve", config.string()}, [this](Subprocess& process) {
     // Its own word that it listens: another process on that port would answer /v2/ as well.
     return process.Stderr().find("listening on 127.0.0.1:") != std::string::npos &&
-           HttpGet(url() + "/v2/", http_options()).status == 200;
+           HttpGet(url() + "/v2/", http_options()).status ==
+               (options_.token.realm.empty() ? 200 : 401);
   });
 }
 
@@ -66,6 +79,7 @@ std::string DockerRegistry::Configuration(std::uint16_t port) const {
   if (!options_.username.empty()) {
     yaml += "auth: {htpasswd: {realm: test, path: \"" + directory + "/htpasswd\"}}\n";
   }
+  if (!options_.token.realm.empty()) yaml += TokenYaml(options_.token);
   yaml += "http:\n  addr: 127.0.0.1:" + std::to_string(port) + "\n  secret: test\n";
   if (!options_.tls.certificate.empty()) {
     yaml += "  tls: {certificate: \"" + options_.tls.certificate.string() + "\", key: \"" +

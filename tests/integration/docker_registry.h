@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -11,6 +12,14 @@
 
 namespace registry_backend::testing {
 
+// `auth: token` of the registry: whose tokens it takes. TokenServer::auth() says it.
+struct TokenAuth {
+  std::string realm = {};  // empty: tokens are not asked for
+  std::string service = {};
+  std::string issuer = {};
+  std::filesystem::path root_certificates = {};  // PEM; of those that may sign tokens
+};
+
 struct DockerRegistryOptions {
   // Blobs are answered with a 307 to this URL plus the storage path. Empty: served directly.
   // Push before it is set (Restart sets it): a pushing client would follow the redirect of a blob
@@ -18,6 +27,9 @@ struct DockerRegistryOptions {
   std::string redirect_baseurl = {};
   std::string username = {};  // empty: anyone may push and pull
   std::string password = {};
+  // Instead of a user name. Push before it is set (Restart sets it): the helpers that push and read
+  // back send passwords, not tokens.
+  TokenAuth token = {};
   CertificateFiles tls = {};  // empty: plain HTTP; else HTTPS with HTTP/2
 };
 
@@ -30,6 +42,8 @@ class DockerRegistry {
 
   // Starts again on the same storage and port, with another baseurl: "the backend has changed".
   void Restart(std::string redirect_baseurl);
+  // The same with other options altogether.
+  void Restart(DockerRegistryOptions options);
   void Stop() { process_.reset(); }
 
   [[nodiscard]] std::string host() const { return "127.0.0.1:" + std::to_string(port_); }

@@ -12,6 +12,7 @@
 #include "tests/integration/prometheus_server.h"
 #include "tests/integration/skopeo_push.h"
 #include "tests/integration/team_app.h"
+#include "tests/integration/token_server.h"
 #include "tests/support/eventually.h"
 #include "tests/support/http_get.h"
 #include "tests/support/raw_server.h"
@@ -94,6 +95,70 @@ TEST(PackagedRegistry, SpeaksTlsWithItsOwnCertificate) {
   EXPECT_EQ(ProbeBlob(registry, *app.blobs.begin()).status, 200);
   EXPECT_EQ(HttpGet(registry.url() + "/v2/").status, 0) << "an unknown authority was trusted";
   EXPECT_NE(registry.AccessLog().find("\"GET /v2/ HTTP/"), std::string::npos);
+}
+
+// A pull token for kRepository; empty when it was refused.
+std::string AskToken(const TokenServer& tokens, const HttpOptions& options) {
+  const HttpAnswer answer = HttpGet(tokens.auth().realm + "?service=" + tokens.auth().service +
+                                        "&scope=repository:" + kRepository + ":pull",
+                                    options);
+  return answer.status == 200 ? json::parse(answer.body).at("token").get<std::string>() : "";
+}
+
+HttpAnswer GetTags(const DockerRegistry& registry, const std::string& token) {
+  HttpOptions options = registry.http_options();
+  if (!token.empty()) options.headers.emplace_back("Authorization", "Bearer " + token);
+  return HttpGet(registry.url() + "/v2/" + kRepository + "/tags/list", options);
+}
+
+TEST(PackagedRegistry, TakesTheTokensOfTheServiceItNames) {
+  const TempDir directory;
+  const CertificateFiles tls = MakeSelfSigned(directory.path());
+  const TokenServer tokens({.username = kUser, .password = kPassword, .tls = tls});
+  DockerRegistry registry;
+  (void)PushTeamApp(registry);
+  registry.Restart({.token = tokens.auth(), .tls = tls});
+  const HttpAnswer refused = GetTags(registry, "");
+  EXPECT_EQ(refused.status, 401);
+  EXPECT_EQ(refused.Header("WWW-Authenticate"), "Bearer realm=\"" + tokens.auth().realm +
+                                                    "\",service=\"" + tokens.auth().service +
+                                                    "\",scope=\"repository:team/app:pull\"");
+  HttpOptions wrong = tokens.http_options();
+  wrong.password = "wrong";
+  EXPECT_EQ(AskToken(tokens, wrong), "");
+  const std::string token = AskToken(tokens, tokens.http_options());
+  EXPECT_EQ(GetTags(registry, token).status, 200);
+  EXPECT_EQ(GetTags(registry, token.substr(0, token.size() - 9)).status, 401);
+  HttpOptions elsewhere = registry.http_options();
+  elsewhere.headers.emplace_back("Authorization", "Bearer " + token);
+  EXPECT_EQ(HttpGet(registry.url() + "/v2/another/app/tags/list", elsewhere).status, 401);
+  EXPECT_EQ(tokens.given(), 1);
+  EXPECT_EQ(tokens.refused(), 1);
+}
+
+TEST(PackagedRegistry, TakesATokenForItsLifetimeOnly) {
+  constexpr std::chrono::seconds kLifetime{2};
+  const TokenServer tokens({.lifetime = kLifetime});
+  DockerRegistry registry;
+  (void)PushTeamApp(registry);
+  registry.Restart({.token = tokens.auth()});
+  std::string token;
+  std::chrono::steady_clock::time_point asked;
+  // Again only on a machine so busy that a token is too old when it gets to the registry.
+  ASSERT_TRUE(Eventually(std::chrono::seconds(30), [&] {
+    asked = std::chrono::steady_clock::now();
+    token = AskToken(tokens, tokens.http_options());
+    return GetTags(registry, token).status == 200;
+  }));
+  HttpAnswer answer;
+  EXPECT_TRUE(Eventually(std::chrono::seconds(30), [&] {
+    answer = GetTags(registry, token);
+    return answer.status != 200;
+  }));
+  EXPECT_GE(std::chrono::steady_clock::now() - asked, kLifetime);
+  EXPECT_EQ(answer.status, 401) << answer.error;
+  EXPECT_NE(answer.Header("WWW-Authenticate").find("invalid_token"), std::string::npos)
+      << answer.Header("WWW-Authenticate");
 }
 
 TEST(PackagedPrometheus, ScrapesAndAnswersQueries) {

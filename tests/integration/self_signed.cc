@@ -1,18 +1,26 @@
 #include "tests/integration/self_signed.h"
 
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 #include "tests/support/subprocess.h"
 
 namespace registry_backend::testing {
 
-CertificateFiles MakeSelfSigned(const std::filesystem::path& directory) {
+CertificateFiles MakeSelfSigned(const std::filesystem::path& directory, KeyType key_type) {
+  std::filesystem::create_directories(directory);
   const CertificateFiles files{directory / "certificate.pem", directory / "key.pem"};
-  const RunResult result =
-      RunToEnd({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
-                "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout",
-                files.key.string(), "-out", files.certificate.string()});
+  std::vector<std::string> argv = {"openssl", "req", "-x509", "-nodes", "-days", "2", "-newkey"};
+  if (key_type == KeyType::kRsa) {
+    argv.emplace_back("rsa:2048");
+  } else {
+    argv.insert(argv.end(), {"ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"});
+  }
+  argv.insert(argv.end(),
+              {"-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost",
+               "-keyout", files.key.string(), "-out", files.certificate.string()});
+  const RunResult result = RunToEnd(argv);
   if (result.exit_code != 0) throw std::runtime_error("openssl req: " + result.err);
   return files;
 }
