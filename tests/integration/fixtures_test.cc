@@ -5,11 +5,14 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "tests/integration/docker_registry.h"
 #include "tests/integration/exposition.h"
 #include "tests/integration/oci_layout.h"
 #include "tests/integration/prometheus_server.h"
+#include "tests/integration/proxy_server.h"
+#include "tests/integration/server_process.h"
 #include "tests/integration/skopeo_push.h"
 #include "tests/integration/team_app.h"
 #include "tests/integration/token_server.h"
@@ -159,6 +162,52 @@ TEST(PackagedRegistry, TakesATokenForItsLifetimeOnly) {
   EXPECT_EQ(answer.status, 401) << answer.error;
   EXPECT_NE(answer.Header("WWW-Authenticate").find("invalid_token"), std::string::npos)
       << answer.Header("WWW-Authenticate");
+}
+
+// curl's output: the proxy's answer to CONNECT and the status in the end, 000 for none.
+RunResult CurlThrough(const std::string& proxy, const std::string& url, bool tunnel) {
+  std::vector<std::string> argv = {"curl",
+                                   "--silent",
+                                   "--show-error",
+                                   "--output",
+                                   "/dev/null",
+                                   "-w",
+                                   "%{http_connect} %{http_code}",
+                                   "--proxy",
+                                   proxy};
+  if (tunnel) argv.emplace_back("--proxytunnel");
+  argv.push_back(url);
+  return RunToEnd(argv, HermeticOptions());
+}
+
+TEST(PackagedProxy, ForwardsAndTunnelsForThoseWithItsPassword) {
+  const RawServer origin([](RawConnection& peer) {
+    (void)peer.ReadRequest();
+    peer.Send(HttpText(200, "through"));
+  });
+  const ProxyServer proxy({.username = kUser, .password = kPassword});
+  const std::string url = origin.url() + "/path";
+  EXPECT_EQ(CurlThrough(proxy.url(), url, false).out, "000 407");
+  EXPECT_EQ(CurlThrough(proxy.url(), url, true).out, "407 000");
+  EXPECT_EQ(origin.accepted(), 0);
+  EXPECT_TRUE(proxy.Connections().empty()) << proxy.Log();
+  EXPECT_EQ(CurlThrough(proxy.url_with_credentials(), url, false).out, "000 200");
+  EXPECT_EQ(CurlThrough(proxy.url_with_credentials(), url, true).out, "200 200");
+  EXPECT_EQ(origin.accepted(), 2);
+  const std::string get = "GET " + url;
+  const std::string connect = "CONNECT " + origin.host();
+  EXPECT_EQ(proxy.Requests(), (std::vector{get, connect, get, connect})) << proxy.Log();
+  EXPECT_EQ(proxy.Connections(), (std::vector<std::string>{"127.0.0.1", "127.0.0.1"}))
+      << proxy.Log();
+}
+
+TEST(PackagedProxy, LetsAnyoneThroughWithoutAPassword) {
+  const RawServer origin([](RawConnection& peer) {
+    (void)peer.ReadRequest();
+    peer.Send(HttpText(200, "through"));
+  });
+  const ProxyServer proxy;
+  EXPECT_EQ(CurlThrough(proxy.url(), origin.url(), true).out, "200 200");
 }
 
 TEST(PackagedPrometheus, ScrapesAndAnswersQueries) {

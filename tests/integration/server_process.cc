@@ -5,6 +5,16 @@
 #include "tests/support/eventually.h"
 
 namespace registry_backend::testing {
+namespace {
+
+// The spelling of strerror(EADDRINUSE) is "Address already in use", Go's begins in lower case;
+// tinyproxy names no reason.
+bool PortWasTaken(const std::string& output) {
+  return output.find("ddress already in use") != std::string::npos ||
+         output.find("Could not create listening sockets") != std::string::npos;
+}
+
+}  // namespace
 
 SubprocessOptions HermeticOptions() {
   return {.unset_env = {"AWS_CA_BUNDLE", "DOCKER_CONFIG", "REGISTRY_USERNAME", "REGISTRY_PASSWORD",
@@ -27,8 +37,7 @@ std::unique_ptr<Subprocess> StartServer(const std::vector<std::string>& argv,
   if (is_ready && server->Running()) return server;
   const bool running = server->Running();
   const std::string output = server->Stdout() + server->Stderr();
-  // The spelling of strerror(EADDRINUSE) is "Address already in use", Go's begins in lower case.
-  if (!running && output.find("ddress already in use") != std::string::npos) return nullptr;
+  if (!running && PortWasTaken(output)) return nullptr;
   throw std::runtime_error(argv[0] + (running ? " is not ready" : " has ended") + ":\n" + output);
 }
 
