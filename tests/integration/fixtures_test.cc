@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "tests/integration/docker_registry.h"
 #include "tests/integration/exposition.h"
+#include "tests/integration/nginx_server.h"
 #include "tests/integration/oci_layout.h"
 #include "tests/integration/prometheus_server.h"
 #include "tests/integration/proxy_server.h"
@@ -208,6 +210,36 @@ TEST(PackagedProxy, LetsAnyoneThroughWithoutAPassword) {
   });
   const ProxyServer proxy;
   EXPECT_EQ(CurlThrough(proxy.url(), origin.url(), true).out, "200 200");
+}
+
+TEST(PackagedNginx, PutsTlsAndHttp2BeforeAPlainServer) {
+  std::mutex mutex;
+  std::string heads;  // guarded by mutex
+  const RawServer upstream([&](RawConnection& peer) {
+    for (std::string head = peer.ReadRequest(); !head.empty(); head = peer.ReadRequest()) {
+      const std::lock_guard lock(mutex);
+      heads += head;
+      peer.Send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    }
+  });
+  const NginxServer nginx(upstream.host());
+  const std::string url = nginx.url() + "/path?query";
+  const RunResult curl = RunToEnd(
+      {"curl", "--silent", "--show-error", "--http2", "--cacert", nginx.tls().certificate.string(),
+       "-w", " by HTTP/%{http_version} %{http_code};", url, url},
+      HermeticOptions());
+  EXPECT_EQ(curl.out, "ok by HTTP/2 200;ok by HTTP/2 200;") << curl.err;
+  EXPECT_EQ(HttpGet(url, nginx.http_options()).body, "ok");
+  EXPECT_EQ(HttpGet(url).status, 0) << "an unknown authority was trusted";
+  EXPECT_EQ(upstream.accepted(), 1) << "the connection to the upstream was not kept";
+  const std::string line = "HTTP/2.0 GET /path?query 200\n";
+  EXPECT_TRUE(Eventually(std::chrono::seconds(10), [&] {
+    return nginx.AccessLog() == line + line + "HTTP/1.1 GET /path?query 200\n";
+  })) << nginx.AccessLog();
+  const std::lock_guard lock(mutex);
+  EXPECT_NE(heads.find("GET /path?query HTTP/1.1\r\n"), std::string::npos) << heads;
+  EXPECT_NE(heads.find("Host: " + nginx.host() + "\r\n"), std::string::npos) << heads;
+  EXPECT_NE(heads.find("X-Forwarded-Proto: https\r\n"), std::string::npos) << heads;
 }
 
 TEST(PackagedPrometheus, ScrapesAndAnswersQueries) {

@@ -18,7 +18,9 @@ struct HttpRequest {
   std::string method;
   std::string path;    // decoded, without the query
   std::string target;  // as sent, with the query
-  std::string origin;  // scheme, host and port the client addressed: `https://127.0.0.1:5000`
+  // Scheme, host and port the client addressed, `https://127.0.0.1:5000`; behind a proxy, which
+  // says so by X-Forwarded-Proto, those of the proxy.
+  std::string origin;
   std::multimap<std::string, std::string> parameters;  // of the query and of a form body
   std::multimap<std::string, std::string> headers;     // names in lower case
   std::string body;

@@ -157,7 +157,8 @@ class Worker final : private httplib::Server {
       converted.headers.emplace(std::move(lower), value);
     }
     const std::string host = converted.Header("host");
-    converted.origin = host.empty() ? origin_ : scheme_ + "://" + host;
+    const std::string scheme = converted.Header("x-forwarded-proto");
+    converted.origin = host.empty() ? origin_ : (scheme.empty() ? scheme_ : scheme) + "://" + host;
     converted.body = request.body;
     return converted;
   }

@@ -66,6 +66,18 @@ TEST_F(SimulatorTest, LinksCanBeAbsolute) {
             "<" + simulator_->base_url() + TagsPath() + "?last=1.0.0&n=1>; rel=\"next\"");
 }
 
+TEST_F(SimulatorTest, LinksBehindAProxyAreThoseOfTheProxy) {
+  Options options;
+  options.page_size = 1;
+  options.absolute_links = true;
+  Start(options);
+  const auto result =
+      client_->Get(TagsPath(), {{"Host", "registry.example:8443"}, {"X-Forwarded-Proto", "https"}});
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->get_header_value("Link").find("<https://registry.example:8443/v2/"), 0u)
+      << result->get_header_value("Link");
+}
+
 TEST_F(SimulatorTest, ManifestsTellTheTruth) {
   Start();
   const auto result = client_->Get(ManifestPath("1.0.0"), AcceptDocker());

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "tests/integration/self_signed.h"
+#include "tests/support/http_get.h"
+#include "tests/support/subprocess.h"
+#include "tests/support/temp_dir.h"
+
+namespace registry_backend::testing {
+
+// The packaged nginx on a free port of 127.0.0.1 that puts TLS and HTTP/2 before a server that has
+// neither, with its files in a directory of its own: one process, which keeps its connections to
+// the upstream. The upstream is told the client's Host and `X-Forwarded-Proto: https`. Listens when
+// the constructor returns; stopped by the destructor. Throws std::runtime_error with the server's
+// output. Thread-compatible.
+class NginxServer {
+ public:
+  // `upstream` is host:port of an http server; `tls` empty: a certificate of its own.
+  explicit NginxServer(std::string upstream, CertificateFiles tls = {});
+
+  [[nodiscard]] std::string host() const { return "127.0.0.1:" + std::to_string(port_); }
+  [[nodiscard]] std::string url() const { return "https://" + host(); }
+  [[nodiscard]] const CertificateFiles& tls() const { return tls_; }
+  // Trust for HttpGet, which speaks HTTP/1.1.
+  [[nodiscard]] HttpOptions http_options() const { return {.ca_file = tls_.certificate}; }
+  // A line for each request that has ended: `HTTP/2.0 GET /v2/ 200`. A client may have its answer
+  // before the line is there.
+  [[nodiscard]] std::string AccessLog() const { return ReadFile(directory_ / "access.log"); }
+
+ private:
+  [[nodiscard]] std::unique_ptr<Subprocess> Start(std::uint16_t port) const;
+  [[nodiscard]] std::string Configuration(std::uint16_t port) const;
+
+  const std::string upstream_;
+  const TempDir directory_{"nginx-server"};
+  const CertificateFiles tls_;
+  std::uint16_t port_ = 0;
+  std::unique_ptr<Subprocess> process_;
+};
+
+}  // namespace registry_backend::testing
