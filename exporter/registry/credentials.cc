@@ -1,11 +1,11 @@
 #include "exporter/registry/credentials.h"
 
-#include <openssl/evp.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <memory>
+
+#include "exporter/registry/base64.h"
 
 namespace registry_backend {
 namespace {
@@ -36,15 +36,6 @@ Result<std::string> ReadSecretFile(const std::string& path) {
   return secret;
 }
 
-std::string Base64(std::string_view bytes) {
-  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                     reinterpret_cast<const unsigned char*>(bytes.data()),
-                                     static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(length));
-  return text;
-}
-
 }  // namespace
 
 Result<Credentials> ReadCredentials(const CredentialsSource& source,
@@ -59,7 +50,7 @@ Result<Credentials> ReadCredentials(const CredentialsSource& source,
 }
 
 std::string BasicAuthorization(const Credentials& credentials) {
-  return "Basic " + Base64(credentials.username + ":" + credentials.password);
+  return "Basic " + EncodeBase64(credentials.username + ":" + credentials.password);
 }
 
 }  // namespace registry_backend
