@@ -1,52 +1,129 @@
 #include "exporter/registry/credentials.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <utility>
+#include <variant>
 
 #include "exporter/registry/base64.h"
+#include "exporter/registry/credential_helper.h"
+#include "exporter/registry/docker_config.h"
 
 namespace registry_backend {
 namespace {
 
 constexpr std::size_t kMaxSecretBytes = std::size_t{64} * 1024;
+// As much as a Kubernetes secret can hold.
+constexpr std::size_t kMaxDockerConfigBytes = std::size_t{1024} * 1024;
 
-struct FileCloser {
-  void operator()(std::FILE* file) const {
-    if (file != stdin) std::fclose(file);
+Error Failure(const std::string& where, std::string_view why) {
+  return {ErrorKind::kCredentials, where + ": " + std::string(why)};
+}
+
+// `name` is how messages call the file.
+Result<std::string> ReadAll(std::FILE* file, const std::string& name, std::size_t at_most) {
+  std::string text(at_most + 1, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), file));
+  if (std::ferror(file) != 0) return Failure(name, std::strerror(errno));
+  if (text.size() > at_most) {
+    return Failure(name, "it is larger than " + std::to_string(at_most / 1024) + " KiB");
   }
-};
+  text.erase(text.find_last_not_of(" \t\r\n") + 1);
+  if (text.empty()) return Failure(name, "it is empty");
+  return text;
+}
 
-Result<std::string> ReadSecretFile(const std::string& path) {
-  const auto failure = [&path](std::string_view why) {
-    return Error{
-        ErrorKind::kCredentials,
-        "password file " + (path == "-" ? "on standard input" : path) + ": " + std::string(why)};
+Result<std::string> ReadFile(const std::string& path, const std::string& name,
+                             std::size_t at_most = kMaxSecretBytes) {
+  struct Closer {
+    void operator()(std::FILE* file) const { std::fclose(file); }
   };
-  const std::unique_ptr<std::FILE, FileCloser> file(path == "-" ? stdin
-                                                                : std::fopen(path.c_str(), "re"));
-  if (file == nullptr) return failure(std::strerror(errno));
-  std::string secret(kMaxSecretBytes + 1, '\0');
-  secret.resize(std::fread(secret.data(), 1, secret.size(), file.get()));
-  if (std::ferror(file.get()) != 0) return failure(std::strerror(errno));
-  if (secret.size() > kMaxSecretBytes) return failure("it is larger than 64 KiB");
-  secret.erase(secret.find_last_not_of(" \t\r\n") + 1);
-  if (secret.empty()) return failure("it is empty");
-  return secret;
+  const std::unique_ptr<std::FILE, Closer> file(std::fopen(path.c_str(), "re"));
+  if (file == nullptr) return Failure(name, std::strerror(errno));
+  return ReadAll(file.get(), name, at_most);
+}
+
+Result<std::string> ReadPasswordFile(const std::string& path) {
+  if (path == "-") return ReadAll(stdin, "password file on standard input", kMaxSecretBytes);
+  return ReadFile(path, "password file " + path);
+}
+
+Result<Credentials> ReadBasic(const CredentialsSource& source) {
+  Result<std::string> username = source.username;
+  if (!source.username_file.empty()) {
+    username = ReadFile(source.username_file, "user name file " + source.username_file);
+    if (!username) return username.error();
+  }
+  Result<std::string> password = source.password;
+  if (!source.password_file.empty()) {
+    password = ReadPasswordFile(source.password_file);
+    if (!password) return password.error();
+  }
+  return Credentials{.username = *std::move(username), .password = *std::move(password)};
+}
+
+// A Bearer token goes into a header as it is: a line break in it would begin another header.
+Status CheckToken(std::string_view token, const std::string& where) {
+  if (std::ranges::all_of(token, [](char c) { return c > ' ' && c < 0x7f; })) return Ok();
+  return Failure(where, "it holds a character that no token may have");
+}
+
+Result<Credentials> ReadToken(const CredentialsSource& source) {
+  const bool inline_token = source.token_file.empty();
+  const std::string where = inline_token ? "token" : "token file " + source.token_file;
+  Result<std::string> token = source.token;
+  if (!inline_token) token = ReadFile(source.token_file, where);
+  if (!token) return token.error();
+  if (Status fine = CheckToken(*token, where); !fine) return fine.error();
+  return Credentials{.registry_token = *std::move(token)};
+}
+
+Result<Credentials> ReadDockerConfig(const std::string& path, const CredentialsSubject& subject,
+                                     const std::stop_token& stop) {
+  const std::string where = "docker config file " + path;
+  const Result<std::string> text = ReadFile(path, where, kMaxDockerConfigBytes);
+  if (!text) return text.error();
+  Result<DockerConfigAnswer> found = FindInDockerConfig(*text, subject);
+  if (!found) return Failure(where, found.error().message);
+  if (const auto* question = std::get_if<HelperQuestion>(&*found)) {
+    return AskCredentialHelper(*question, stop);
+  }
+  Credentials credentials = std::get<Credentials>(*std::move(found));
+  const Status fine = CheckToken(credentials.registry_token, where + ": registrytoken");
+  if (!fine) return fine.error();
+  return credentials;
+}
+
+Result<Credentials> ReadOwn(const CredentialsSource& source, const CredentialsSubject& subject,
+                            const std::stop_token& stop) {
+  switch (source.kind) {
+    case CredentialsSource::Kind::kAnonymous:
+      break;
+    case CredentialsSource::Kind::kBasic:
+      return ReadBasic(source);
+    case CredentialsSource::Kind::kToken:
+      return ReadToken(source);
+    case CredentialsSource::Kind::kDockerConfig:
+      return ReadDockerConfig(source.docker_config_file, subject, stop);
+  }
+  return Credentials{};
 }
 
 }  // namespace
 
 Result<Credentials> ReadCredentials(const CredentialsSource& source,
-                                    const CredentialsSubject& /*subject*/,
-                                    const std::stop_token& /*stop*/) {
-  if (source.kind == CredentialsSource::Kind::kAnonymous) return Credentials{};
-  if (source.password_file.empty())
-    return Credentials{source.username, source.password, {}, {}, {}};
-  Result<std::string> password = ReadSecretFile(source.password_file);
+                                    const CredentialsSubject& subject,
+                                    const std::stop_token& stop) {
+  Result<Credentials> credentials = ReadOwn(source, subject, stop);
+  if (!credentials || source.proxy_password_file.empty()) return credentials;
+  Result<std::string> password =
+      ReadFile(source.proxy_password_file, "proxy password file " + source.proxy_password_file);
   if (!password) return password.error();
-  return Credentials{source.username, *std::move(password), {}, {}, {}};
+  credentials->proxy_password = *std::move(password);
+  return credentials;
 }
 
 std::string BasicAuthorization(const Credentials& credentials) {
