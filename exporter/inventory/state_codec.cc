@@ -3,7 +3,6 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
-#include <utility>
 
 namespace registry_backend {
 namespace {
@@ -95,9 +94,9 @@ ScanCounts ToScanCounts(const Json& json) {
 }
 
 // A member that states of this version have had only for some time.
-Json MemberOr(const Json& json, const char* name, Json missing) {
+Json MemberOr(const Json& json, const char* name, const Json& missing) {
   const auto member = json.find(name);
-  return member == json.end() ? std::move(missing) : *member;
+  return member == json.end() ? missing : *member;
 }
 
 Json FromKey(const EndpointKey& key) {

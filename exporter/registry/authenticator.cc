@@ -129,10 +129,8 @@ void Authenticator::Current(std::string_view operation, Done done) {
     done(basic_);
     return;
   }
-  const auto slot = slots_.find(key->second);
-  if (slot == slots_.end() || !slot->second.token) {
-    done(std::string());
-  } else if (loop_.Now() < slot->second.token->renew_at) {
+  const Slot& slot = slots_.at(key->second);
+  if (slot.token && loop_.Now() < slot.token->renew_at) {
     Use(key->second, done);
   } else {
     FetchToken(key->second, std::move(done));
@@ -145,7 +143,8 @@ void Authenticator::Use(const TokenKey& key, const Done& done) {
   done(slot.token->authorization);
 }
 
-void Authenticator::Answer(std::string_view operation, Exchange::Authorize question, Done done) {
+void Authenticator::Answer(std::string_view operation, const Exchange::Authorize& question,
+                           const Done& done) {
   const auto find = [&question](std::string_view scheme) {
     return std::ranges::find(question.challenges, scheme, &Challenge::scheme);
   };

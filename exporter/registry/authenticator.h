@@ -32,14 +32,14 @@ class Authenticator {
   void SetConnection(const std::shared_ptr<const ConnectionOptions>& connection);
 
   // The Authorization field for a new request by way of `done`, at once or after a token was
-  // renewed; empty while no challenge was seen. `operation` is Request::operation: registries may
-  // want another scope for each. A renewal that fails early leaves the old token in use.
+  // fetched anew; empty while no challenge was seen. `operation` is Request::operation: registries
+  // may want another scope for each. A renewal that fails early leaves the old token in use.
   void Current(std::string_view operation, Done done);
 
   // The Authorization field that answers `question`. Error kAuth: nothing we have or may show will
   // do. After a failed fetch the token service is let alone for some seconds; whoever asks
   // meanwhile is given the same error.
-  void Answer(std::string_view operation, Exchange::Authorize question, Done done);
+  void Answer(std::string_view operation, const Exchange::Authorize& question, const Done& done);
 
   // A new scan: forgets realms, failures, and tokens that the last one did not use.
   void BeginScan();

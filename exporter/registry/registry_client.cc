@@ -102,16 +102,16 @@ void RegistryClient::AskForChange(const std::string& tag, Request& request) {
 }
 
 void RegistryClient::Send(OperationId call, Request request) {
-  authenticator_.Current(request.operation,
-                         [this, call, request](const Result<std::string>& authorization) mutable {
-                           // Cancelled while a token was renewed?
-                           if (!operations_.contains(call)) return;
-                           if (authorization) {
-                             Begin(call, std::move(request), *authorization);
-                           } else {
-                             FinishLater(call, authorization.error());
-                           }
-                         });
+  const std::string_view operation = request.operation;
+  authenticator_.Current(operation, [this, call, request = std::move(request)](
+                                        const Result<std::string>& authorization) mutable {
+    if (!operations_.contains(call)) return;  // cancelled while a token was renewed
+    if (authorization) {
+      Begin(call, std::move(request), *authorization);
+    } else {
+      FinishLater(call, authorization.error());
+    }
+  });
 }
 
 void RegistryClient::Begin(OperationId call, Request request, const std::string& authorization) {
@@ -120,8 +120,9 @@ void RegistryClient::Begin(OperationId call, Request request, const std::string&
   Exchange exchange(std::move(request), authorization, Exchange::Redirects::kFollowOwnOrigin);
   operations_.at(call).waiting = driver_.Start(
       std::move(exchange),
-      [this, operation](Exchange::Authorize question, ExchangeDriver::Authorized authorized) {
-        authenticator_.Answer(operation, std::move(question), std::move(authorized));
+      [this, operation](const Exchange::Authorize& question,
+                        const ExchangeDriver::Authorized& authorized) {
+        authenticator_.Answer(operation, question, authorized);
       },
       [this, call, method](Result<Reply> reply) { OnReply(call, method, std::move(reply)); });
 }
