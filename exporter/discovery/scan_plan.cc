@@ -123,11 +123,11 @@ void ScanPlan::OnTags(const Operation& operation, Result<Answer> answer) {
     const Error why{ErrorKind::kProtocol, "'" + name + "' is no valid tag"};
     result_.AddUnpullable({ScanError::Scope::kTag, name, "", why});
   }
-  listed_any_ = listed_any_ || !page.tags.empty();
+  tags_seen_ += page.tags.size();
   std::ranges::copy_if(page.tags, std::back_inserter(listed_),
                        [this](const std::string& tag) { return options_.tags.Matches(tag); });
   const bool endless = pages_asked_.size() >= kMaxTagPages ||
-                       listed_.size() + tags_.size() + rejected_tags_ > kMaxTags ||
+                       tags_seen_ + rejected_tags_ > kMaxTags ||
                        (page.next && pages_asked_.contains(page.next->text()));
   if (endless) {
     Fail(ScanError::Scope::kTarget, "",
@@ -479,7 +479,7 @@ ScanResult ScanPlan::Take(const std::optional<Error>& cut_short) && {
   if (all_pages_seen_ && tags_.empty() && rejected_tags_ == 0) {
     Fail(ScanError::Scope::kTarget, "",
          {ErrorKind::kProtocol,
-          listed_any_ ? "the repository has no tag that is selected" : "the tag list is empty"});
+          tags_seen_ > 0 ? "the repository has no tag that is selected" : "the tag list is empty"});
   }
   TakeTags();
   TakeManifests();

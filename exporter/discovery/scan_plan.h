@@ -107,8 +107,8 @@ class ScanPlan {
   std::set<std::string> pages_asked_;
   bool first_page_seen_ = false;
   bool all_pages_seen_ = false;
-  bool listed_any_ = false;          // selected or not
   std::vector<std::string> listed_;  // not yet selected
+  std::size_t tags_seen_ = 0;        // on pages, selected or not
   std::size_t rejected_tags_ = 0;
 
   std::unordered_map<std::string, TagState> tags_;

@@ -102,9 +102,9 @@ void ExchangeDriver::SendNow(ExchangeId id, Request request) {
 void ExchangeDriver::Authorize(ExchangeId id, Exchange::Authorize question) {
   Running& running = running_.at(id);
   if (!running.authorizer) {
-    Advance(id,
-            Exchange::Authorized{Error{ErrorKind::kAuth, running.exchange.request().url.shown() +
-                                                             ": status 401 Unauthorized"}});
+    const std::string where = running.exchange.request().url.shown();
+    Advance(id, Exchange::Authorized{
+                    Error{ErrorKind::kAuth, where + ": status 401 Unauthorized", 401}});
     return;
   }
   // A copy: the answer may end the exchange, and with it the function that is running.
