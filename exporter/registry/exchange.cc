@@ -45,6 +45,8 @@ std::string_view StatusText(int status) {
       return " Forbidden";
     case 404:
       return " Not Found";
+    case 407:
+      return " Proxy Authentication Required";
     case 429:
       return " Too Many Requests";
     default:
