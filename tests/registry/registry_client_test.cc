@@ -2,48 +2,20 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <optional>
-
-#include "exporter/registry/digest.h"
-#include "tests/http/fake_transport.h"
+#include "tests/registry/client_fixture.h"
 
 namespace registry_backend {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using testing::FakeLoop;
 using testing::FakeTransport;
+using testing::ImageOf;
 using testing::MakeResponse;
 
-const std::string kImage = R"({"schemaVersion":2,"config":{"digest":")" + Sha256Of("c") + R"("}})";
+const std::string kImage = ImageOf("c");
 
-class RegistryClientTest : public ::testing::Test {
- protected:
-  // What the registry answers; tests replace it.
-  FakeTransport::Server server_ = [](const Request&) { return MakeResponse(404); };
-
-  FakeLoop loop_;
-  FakeTransport transport_{loop_, [this](const Request& request) { return server_(request); }};
-  Pacer pacer_;
-  RegistryClient client_{{loop_, transport_, pacer_, nullptr},
-                         {*Url::Parse("https://r.example"), "team/app", nullptr}};
-
-  Result<Answer> Ask(const Operation& operation) {
-    std::optional<Result<Answer>> answer;
-    client_.Start(operation, [&](Result<Answer> result) { answer.emplace(std::move(result)); });
-    EXPECT_FALSE(answer) << "done ran before the loop";
-    loop_.Advance(seconds(600));
-    return answer ? *std::move(answer) : Error{ErrorKind::kInternal, "never done"};
-  }
-
-  static Operation Tags(std::string page = "") { return {Operation::Kind::kTags, std::move(page)}; }
-  static Operation ManifestOf(std::string reference) {
-    return {Operation::Kind::kManifest, std::move(reference)};
-  }
-  static Operation Blob(std::string digest) { return {Operation::Kind::kBlob, std::move(digest)}; }
-};
+using RegistryClientTest = testing::ClientFixture;
 
 TEST_F(RegistryClientTest, ListsTagsWithTheNextPage) {
   server_ = [](const Request& request) {
@@ -133,183 +105,24 @@ TEST_F(RegistryClientTest, ProbesABlobByGetOfItsFirstByte) {
   }
 }
 
-TEST_F(RegistryClientTest, AnswersBasicOnceAndRemembersIt) {
-  client_.SetCredentials({"user", "secret"});
-  server_ = [](const Request& request) {
-    if (request.headers.Get("authorization") != BasicAuthorization({"user", "secret"})) {
-      return MakeResponse(401, "", {{"WWW-Authenticate", "Basic realm=x"}});
-    }
-    return MakeResponse(206);
-  };
-  EXPECT_TRUE(Ask(Blob(Sha256Of("x"))));
-  EXPECT_TRUE(Ask(Blob(Sha256Of("y"))));
-  EXPECT_EQ(transport_.requests.size(), 3U);
-}
-
-TEST_F(RegistryClientTest, WithoutCredentialsBasicIsAClearError) {
-  server_ = [](const Request&) {
-    return MakeResponse(401, "", {{"WWW-Authenticate", "Basic realm=x"}});
-  };
-  const auto answer = Ask(Tags());
-  ASSERT_FALSE(answer);
-  EXPECT_EQ(answer.error().kind, ErrorKind::kAuth);
-  EXPECT_NE(answer.error().message.find("none are set"), std::string::npos);
-}
-
-// A registry whose tokens come from `realm`, and a token service there.
-FakeTransport::Server BearerRegistry(std::string realm, int& tokens) {
-  return [realm = std::move(realm), &tokens](const Request& request) -> Result<Response> {
-    if (request.operation == "token") {
-      ++tokens;
-      if (request.headers.Get("authorization") != BasicAuthorization({"user", "secret"})) {
-        return MakeResponse(401);
-      }
-      return MakeResponse(
-          200, R"({"access_token":"t)" + std::to_string(tokens) + R"(","expires_in":100})");
-    }
-    if (request.headers.Get("authorization") != "Bearer t" + std::to_string(tokens) ||
-        tokens == 0) {
-      return MakeResponse(
-          401, "",
-          {{"WWW-Authenticate",
-            "Bearer realm=\"" + realm + "\",service=\"s\",scope=\"repository:team/app:pull\""}});
-    }
-    return MakeResponse(206);
-  };
-}
-
-TEST_F(RegistryClientTest, OneTokenServesAllWhoWait) {
-  client_.SetCredentials({"user", "secret"});
-  int tokens = 0;
-  server_ = BearerRegistry("https://auth.r.example/token?own=1", tokens);
-  int done = 0;
-  for (int i = 0; i < 16; ++i) {
-    client_.Start(Blob(Sha256Of(std::to_string(i))), [&](const Result<Answer>& answer) {
-      EXPECT_TRUE(answer) << answer.error().message;
-      ++done;
-    });
-  }
-  loop_.Advance(seconds(10));
-  EXPECT_EQ(done, 16);
-  EXPECT_EQ(tokens, 1);
-  EXPECT_EQ(transport_.requests.size(), 16U + 1U + 16U);
-  const auto token = std::ranges::find(transport_.requests, "token", &Request::operation);
-  EXPECT_EQ(token->url.text(),
-            "https://auth.r.example/token?own=1&service=s&scope=repository%3Ateam%2Fapp%3Apull");
-  EXPECT_EQ(client_.RealmHosts(), std::set<Host>{*Host::Parse("auth.r.example")});
-}
-
-TEST_F(RegistryClientTest, RenewsATokenBeforeItEndsAndOnceWhenItIsRefused) {
-  client_.SetCredentials({"user", "secret"});
-  int tokens = 0;
-  server_ = BearerRegistry("https://r.example/token", tokens);
-  const auto ask_now = [this] {
-    bool good = false;
-    client_.Start(Blob(Sha256Of("x")), [&](const Result<Answer>& answer) { good = answer.ok(); });
-    loop_.Advance(seconds(1));
-    return good;
-  };
-  EXPECT_TRUE(ask_now());
-  EXPECT_EQ(tokens, 1);
-  loop_.Advance(seconds(80));
-  EXPECT_TRUE(ask_now());
-  EXPECT_EQ(tokens, 1) << "good for 100 s";
-  loop_.Advance(seconds(10));
-  const std::size_t before = transport_.requests.size();
-  EXPECT_TRUE(ask_now());
-  EXPECT_EQ(tokens, 2) << "renewed early";
-  EXPECT_EQ(transport_.requests.size(), before + 2) << "without a refusal first";
-  ++tokens;  // the registry forgets our token
-  EXPECT_TRUE(ask_now());
-  EXPECT_EQ(tokens, 4);
-}
-
-TEST_F(RegistryClientTest, ShowsItsCredentialsToNoForeignRealm) {
-  client_.SetCredentials({"user", "secret"});
-  int tokens = 0;
-  server_ = BearerRegistry("https://auth.evil.example/token", tokens);
-  const auto answer = Ask(Tags());
-  ASSERT_FALSE(answer);
-  EXPECT_EQ(answer.error().kind, ErrorKind::kAuth);
-  EXPECT_NE(answer.error().message.find("auth.evil.example"), std::string::npos);
-  EXPECT_EQ(tokens, 0);
-  EXPECT_EQ(transport_.requests.size(), 1U);
-  EXPECT_EQ(client_.RealmHosts().size(), 1U) << "a realm named is a host seen";
-}
-
-TEST_F(RegistryClientTest, AnAnonymousTokenMayComeFromAnywhere) {
-  server_ = [](const Request& request) {
-    if (request.operation == "token") {
-      EXPECT_EQ(request.headers.Get("authorization"), "");
-      return MakeResponse(200, R"({"token":"anonymous"})");
-    }
-    if (request.headers.Get("authorization").empty()) {
-      return MakeResponse(401, "",
-                          {{"WWW-Authenticate", "Bearer realm=\"https://auth.other.example/\""}});
-    }
-    return MakeResponse(206);
-  };
-  EXPECT_TRUE(Ask(Blob(Sha256Of("x"))));
-}
-
-TEST_F(RegistryClientTest, ATokenServiceThatFailsSaysSo) {
-  const struct {
-    Response response;
-    ErrorKind kind;
-  } kCases[] = {
-      {MakeResponse(401), ErrorKind::kAuth},
-      {MakeResponse(200, "{}"), ErrorKind::kProtocol},
-      {MakeResponse(200, R"({"token":"a\nb"})"), ErrorKind::kProtocol},
-      {MakeResponse(200, "<html>"), ErrorKind::kProtocol},
-      {MakeResponse(302, "", {{"Location", "https://r.example/login"}}), ErrorKind::kProtocol},
-  };
-  for (const auto& c : kCases) {
-    server_ = [&](const Request& request) {
-      return request.operation == "token"
-                 ? c.response
-                 : MakeResponse(401, "",
-                                {{"WWW-Authenticate", "Bearer realm=\"https://r.example/t\""}});
-    };
-    const auto answer = Ask(Tags());
-    ASSERT_FALSE(answer);
-    EXPECT_EQ(answer.error().kind, c.kind) << answer.error().message;
-  }
-}
-
-TEST_F(RegistryClientTest, ChangedCredentialsTakeTheOldOnesPlace) {
-  std::string password = "one";
-  server_ = [&](const Request& request) {
-    if (request.headers.Get("authorization") != BasicAuthorization({"user", password})) {
-      return MakeResponse(401, "", {{"WWW-Authenticate", "Basic realm=x"}});
-    }
-    return MakeResponse(206);
-  };
-  client_.SetCredentials({"user", "one"});
-  EXPECT_TRUE(Ask(Blob(Sha256Of("x"))));
-  password = "two";
-  EXPECT_EQ(Ask(Blob(Sha256Of("x"))).error().kind, ErrorKind::kAuth);
-  client_.SetCredentials({"user", "two"});
-  EXPECT_TRUE(Ask(Blob(Sha256Of("x"))));
-}
-
 TEST_F(RegistryClientTest, ACancelledCallIsNeverDone) {
   server_ = [](const Request&) { return MakeResponse(503); };
   for (const Duration when :
        {Duration(0), Duration(milliseconds(1)), Duration(milliseconds(100))}) {
-    const OperationId call = client_.Start(Tags(), [](const Result<Answer>&) { FAIL(); });
+    const OperationId call = client().Start(Tags(), [](const Result<Answer>&) { FAIL(); });
     loop_.Advance(when);
-    client_.Cancel(call);
-    client_.Cancel(call);
+    client().Cancel(call);
+    client().Cancel(call);
     loop_.Advance(seconds(60));
   }
 }
 
 TEST_F(RegistryClientTest, KeepsToThePace) {
-  pacer_.Limit(client_.options().registry.origin(), 10);
+  pacer_.Limit(client().options().registry.origin(), 10);
   server_ = [](const Request&) { return MakeResponse(206); };
   int done = 0;
   for (int i = 0; i < 11; ++i) {
-    client_.Start(Blob(Sha256Of(std::to_string(i))), [&](const Result<Answer>&) { ++done; });
+    client().Start(Blob(Sha256Of(std::to_string(i))), [&](const Result<Answer>&) { ++done; });
   }
   loop_.Advance(milliseconds(950));
   EXPECT_EQ(done, 10);
@@ -343,56 +156,6 @@ TEST_F(RegistryClientTest, AManifestElsewhereIsNotFollowed) {
   ASSERT_TRUE(answer);
   EXPECT_EQ(std::get<Elsewhere>(*answer).url.host().text(), "mirror.example");
   EXPECT_EQ(transport_.requests.size(), 1U);
-}
-
-TEST_F(RegistryClientTest, ATokenFetchEndsWhereTheCredentialsChange) {
-  client_.SetCredentials({"user", "old"});
-  server_ = [](const Request& request) {
-    if (request.operation == "token") return MakeResponse(200, R"({"token":"of-the-old"})");
-    if (request.headers.Get("authorization").empty()) {
-      return MakeResponse(401, "", {{"WWW-Authenticate", "Bearer realm=\"https://r.example/t\""}});
-    }
-    return MakeResponse(206);
-  };
-  std::optional<ErrorKind> first;
-  client_.Start(Blob(Sha256Of("x")),
-                [&](const Result<Answer>& answer) { first = answer.error().kind; });
-  loop_.Advance(milliseconds(1));
-  ASSERT_EQ(transport_.requests.back().operation, "token");
-  client_.SetCredentials({"user", "new"});
-  loop_.Advance(seconds(200));
-  EXPECT_EQ(first, ErrorKind::kCancelled);
-  EXPECT_TRUE(Ask(Blob(Sha256Of("x")))) << "the new ones fetch a token of their own";
-  EXPECT_EQ(std::ranges::count(transport_.requests, "token", &Request::operation), 2);
-}
-
-TEST_F(RegistryClientTest, ARealmNoLongerNamedIsForgotten) {
-  client_.SetCredentials({"user", "secret"});
-  int tokens = 0;
-  const auto ask_now = [this] {  // before the token is due for renewal
-    bool good = false;
-    client_.Start(Blob(Sha256Of("x")), [&](const Result<Answer>& answer) { good = answer.ok(); });
-    loop_.Advance(seconds(1));
-    return good;
-  };
-  server_ = BearerRegistry("https://old.r.example/token", tokens);
-  EXPECT_TRUE(ask_now());
-  client_.BeginScan();
-  EXPECT_TRUE(ask_now());
-  EXPECT_EQ(client_.RealmHosts(), std::set<Host>{*Host::Parse("old.r.example")}) << "still in use";
-  server_ = BearerRegistry("https://new.r.example/token", tokens);
-  ++tokens;  // the registry forgets our token
-  EXPECT_TRUE(ask_now());
-  EXPECT_EQ(client_.RealmHosts(), std::set<Host>{*Host::Parse("new.r.example")});
-}
-
-TEST_F(RegistryClientTest, AnAnonymousTokenComesFromHttpsOrTheRegistryItselfOnly) {
-  server_ = [](const Request& request) {
-    EXPECT_NE(request.operation, "token");
-    return MakeResponse(401, "",
-                        {{"WWW-Authenticate", "Bearer realm=\"http://169.254.169.254/\""}});
-  };
-  EXPECT_EQ(Ask(Tags()).error().kind, ErrorKind::kAuth);
 }
 
 }  // namespace
