@@ -98,7 +98,7 @@ bool IsArtifact(const Json& json) {
 Result<std::string> DecideType(const Json& json, std::string_view content_type) {
   const auto version = json.find("schemaVersion");
   if (json.contains("fsLayers") || (version != json.end() && *version == 1)) {
-    return Broken("it is of schema 1, which registries no longer serve to current clients");
+    return Broken("it is of schema 1, which clients no longer support");
   }
   const std::string own = TextMember(json, "mediaType");
   if (!own.empty()) {
@@ -113,6 +113,12 @@ Result<std::string> DecideType(const Json& json, std::string_view content_type) 
 }
 
 }  // namespace
+
+bool IsSchema1(std::string_view content_type) {
+  const std::string_view type = WithoutParameters(content_type);
+  return EqualIgnoringCase(type, "application/vnd.docker.distribution.manifest.v1+json") ||
+         EqualIgnoringCase(type, "application/vnd.docker.distribution.manifest.v1+prettyjws");
+}
 
 Result<Manifest> ParseManifest(std::string_view bytes, std::string_view content_type) {
   const Json json = ParseJson(bytes);

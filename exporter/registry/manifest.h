@@ -39,6 +39,10 @@ struct Manifest {
   std::vector<Descriptor> manifests;  // of an index
 };
 
+// Whether `content_type` (parameters are ignored) is one of Docker's image manifest version 2,
+// schema 1: the signed form or the bare one.
+bool IsSchema1(std::string_view content_type);
+
 // Reads a manifest's bytes. Its kind is what its `mediaType` says, else `content_type` (parameters
 // are ignored), else its shape. Error kProtocol: no JSON object, another type (schema 1, say), a
 // kind that contradicts the shape, a descriptor without a valid digest.

@@ -293,7 +293,14 @@ Result<Answer> RegistryClient::ReadUnchanged(const std::string& tag, const Reply
 Result<Answer> RegistryClient::ReadManifest(const std::string& reference, const Reply& reply) {
   const std::string where = reply.url.shown() + ": ";
   const std::string_view bytes = reply.response.body;
+  const std::string_view type = reply.response.headers.Get("content-type");
   const std::string_view named = reply.response.headers.Get("docker-content-digest");
+  // First of all: the digest of a signed manifest is that of its payload, not of the bytes served.
+  if (IsSchema1(type)) {
+    return Answer(Unpullable{
+        {ErrorKind::kProtocol, where + "the manifest is of schema 1, which clients no longer "
+                                       "support"}});
+  }
   const bool by_digest = IsDigest(reference);
   const std::string digest = DigestOf(bytes, by_digest ? std::string_view(reference) : named);
   if (by_digest && digest != reference) {
@@ -304,7 +311,7 @@ Result<Answer> RegistryClient::ReadManifest(const std::string& reference, const 
         ErrorKind::kDigest,
         where + "the manifest does not have the digest its header names, " + std::string(named)};
   }
-  Result<Manifest> manifest = ParseManifest(bytes, reply.response.headers.Get("content-type"));
+  Result<Manifest> manifest = ParseManifest(bytes, type);
   if (!manifest) {
     Error why{manifest.error().kind, where + manifest.error().message};
     // Without a digest to go by it may be anybody's page, a proxy's say: that is no answer.

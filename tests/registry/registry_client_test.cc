@@ -158,5 +158,27 @@ TEST_F(RegistryClientTest, AManifestElsewhereIsNotFollowed) {
   EXPECT_EQ(transport_.requests.size(), 1U);
 }
 
+TEST_F(RegistryClientTest, ASchema1ManifestIsUnpullableWhateverItsDigest) {
+  // The registry names the digest of the payload, without the signatures that the body has.
+  const std::string payload = R"({"schemaVersion":1,"fsLayers":[]})";
+  const std::string bytes = R"({"schemaVersion":1,"fsLayers":[],"signatures":[]})";
+  for (const std::string type :
+       {"application/vnd.docker.distribution.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.v1+prettyjws; charset=utf-8"}) {
+    server_ = [&](const Request&) {
+      return MakeResponse(200, bytes,
+                          {{"Content-Type", type}, {"Docker-Content-Digest", Sha256Of(payload)}});
+    };
+    for (const std::string& reference : {std::string("v1"), Sha256Of(payload)}) {
+      const auto answer = Ask(ManifestOf(reference));
+      ASSERT_TRUE(answer) << answer.error().message;
+      const Error& why = std::get<Unpullable>(*answer).why;
+      EXPECT_EQ(why.kind, ErrorKind::kProtocol);
+      EXPECT_NE(why.message.find("schema 1, which clients no longer support"), std::string::npos)
+          << why.message;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace registry_backend
