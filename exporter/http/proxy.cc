@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <optional>
 
 #include "exporter/url/text.h"
 
@@ -15,9 +16,19 @@ struct UrlDeleter {
   void operator()(CURLU* handle) const { curl_url_cleanup(handle); }
 };
 
-std::string Part(CURLU* handle, CURLUPart part, unsigned int flags = 0) {
+std::string Part(CURLU* handle, CURLUPart part) {
   char* text = nullptr;
-  if (curl_url_get(handle, part, &text, flags) != CURLUE_OK || text == nullptr) return {};
+  if (curl_url_get(handle, part, &text, 0) != CURLUE_OK || text == nullptr) return {};
+  std::string copy(text);
+  curl_free(text);
+  return copy;
+}
+
+// Percent-decoded; empty where that yields control characters, which libcurl refuses.
+std::optional<std::string> DecodedPart(CURLU* handle, CURLUPart part) {
+  if (Part(handle, part).empty()) return "";
+  char* text = nullptr;
+  if (curl_url_get(handle, part, &text, CURLU_URLDECODE) != CURLUE_OK) return std::nullopt;
   std::string copy(text);
   curl_free(text);
   return copy;
@@ -49,11 +60,15 @@ Result<Proxy> ParseProxy(std::string_view text) {
   if ((path != "/" && !path.empty()) || !Part(handle.get(), CURLUPART_QUERY).empty()) {
     return Invalid(text, "it has a path or a query");
   }
+  const auto username = DecodedPart(handle.get(), CURLUPART_USER);
+  const auto password = DecodedPart(handle.get(), CURLUPART_PASSWORD);
+  if (!username || !password) {
+    return Invalid(text, "its user name or password holds a control character");
+  }
   const std::string port = Part(handle.get(), CURLUPART_PORT);
   return Proxy{
       scheme + "://" + Part(handle.get(), CURLUPART_HOST) + (port.empty() ? "" : ":" + port),
-      Part(handle.get(), CURLUPART_USER, CURLU_URLDECODE),
-      Part(handle.get(), CURLUPART_PASSWORD, CURLU_URLDECODE)};
+      *username, *password};
 }
 
 }  // namespace registry_backend
