@@ -6,6 +6,7 @@ namespace registry_backend {
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::seconds;
 
 const Origin kOrigin = Url::Parse("https://a.example")->origin();
 const Origin kOther = Url::Parse("https://b.example")->origin();
@@ -38,6 +39,36 @@ TEST(Pacer, TheLowestLimitHoldsAndZeroIsNone) {
   pacer.Limit(kOrigin, 0);
   pacer.Reserve(kOrigin, kNow);
   EXPECT_EQ(pacer.Reserve(kOrigin, kNow), kNow + milliseconds(100));
+}
+
+TEST(Pacer, AHeldOriginIsLetAloneAndOthersAreNot) {
+  Pacer pacer;
+  pacer.Hold(kOrigin, kNow + seconds(7));
+  EXPECT_EQ(pacer.HeldUntil(kOrigin), kNow + seconds(7));
+  EXPECT_EQ(pacer.Reserve(kOrigin, kNow), kNow + seconds(7));
+  EXPECT_EQ(pacer.Reserve(kOrigin, kNow), kNow + seconds(7)) << "a hold is no limit";
+  EXPECT_EQ(pacer.Reserve(kOrigin, kNow + seconds(8)), kNow + seconds(8));
+  EXPECT_EQ(pacer.Reserve(kOther, kNow), kNow);
+  EXPECT_EQ(pacer.HeldUntil(kOther), Time::min());
+}
+
+TEST(Pacer, AfterAHoldTheLimitIsKept) {
+  Pacer pacer;
+  pacer.Limit(kOrigin, 20);
+  EXPECT_EQ(pacer.HeldUntil(kOrigin), Time::min());
+  pacer.Reserve(kOrigin, kNow);
+  pacer.Hold(kOrigin, kNow + seconds(7));
+  EXPECT_EQ(pacer.Reserve(kOrigin, kNow), kNow + seconds(7));
+  EXPECT_EQ(pacer.Reserve(kOrigin, kNow), kNow + seconds(7) + milliseconds(50));
+  pacer.Limit(kOrigin, 10);
+  EXPECT_EQ(pacer.HeldUntil(kOrigin), kNow + seconds(7)) << "a new target does not end it";
+}
+
+TEST(Pacer, AShorterHoldDoesNotEndALongerOne) {
+  Pacer pacer;
+  pacer.Hold(kOrigin, kNow + seconds(7));
+  pacer.Hold(kOrigin, kNow + seconds(1));
+  EXPECT_EQ(pacer.Reserve(kOrigin, kNow), kNow + seconds(7));
 }
 
 }  // namespace

@@ -59,6 +59,34 @@ TEST_F(ExchangeTest, AnswersAChallengeOnce) {
   EXPECT_NE(Failure(refused).message.find("refused"), std::string::npos);
 }
 
+TEST_F(ExchangeTest, AChallengeAfterAPauseIsAnsweredAgain) {
+  Exchange exchange = Make("Bearer old");
+  exchange.On(Exchange::Began{}, 0);
+  Responded(exchange, MakeResponse(401));
+  exchange.On(Exchange::Authorized{std::string("Bearer new")}, 0);
+  Responded(exchange, MakeResponse(503, "", {{"Retry-After", "60"}}));
+  exchange.On(Exchange::Waited{}, 0);
+  const auto asks = Responded(exchange, MakeResponse(401));
+  ASSERT_TRUE(std::holds_alternative<Exchange::Authorize>(asks)) << "it may have run out meanwhile";
+  EXPECT_EQ(std::get<Exchange::Authorize>(asks).rejected, "Bearer new");
+  exchange.On(Exchange::Authorized{std::string("Bearer newest")}, 0);
+  EXPECT_EQ(Failure(Responded(exchange, MakeResponse(401))).kind, ErrorKind::kAuth);
+}
+
+TEST_F(ExchangeTest, UnchangedIsAnAnswerOnlyToWhoAskedForAChange) {
+  Request request{.url = *Url::Parse("https://r.example/v2/a/manifests/v1")};
+  request.headers.Add("If-None-Match", "\"tag\"");
+  Exchange exchange(request, "", Exchange::Redirects::kFollowOwnOrigin);
+  EXPECT_EQ(Sent(exchange.On(Exchange::Began{}, 0)).headers.Get("if-none-match"), "\"tag\"");
+  const auto step = Responded(exchange, MakeResponse(304));
+  ASSERT_TRUE(std::get<Result<Reply>>(step));
+  EXPECT_EQ(std::get<Result<Reply>>(step)->response.status, 304);
+
+  Exchange plain = Make();
+  plain.On(Exchange::Began{}, 0);
+  EXPECT_EQ(Failure(Responded(plain, MakeResponse(304))).kind, ErrorKind::kHttp);
+}
+
 TEST_F(ExchangeTest, EndsWhereNoAuthorizationIsToBeHad) {
   Exchange exchange = Make();
   exchange.On(Exchange::Began{}, 0);
@@ -68,16 +96,16 @@ TEST_F(ExchangeTest, EndsWhereNoAuthorizationIsToBeHad) {
 }
 
 TEST_F(ExchangeTest, StatusesSayWhatIsWrong) {
-  const std::pair<int, ErrorKind> cases[] = {{400, ErrorKind::kHttp},
-                                             {403, ErrorKind::kAuth},
-                                             {404, ErrorKind::kHttp},
-                                             {304, ErrorKind::kHttp},
-                                             {501, ErrorKind::kHttp}};
+  const std::pair<int, ErrorKind> cases[] = {{400, ErrorKind::kHttp}, {403, ErrorKind::kAuth},
+                                             {404, ErrorKind::kHttp}, {407, ErrorKind::kAuth},
+                                             {410, ErrorKind::kHttp}, {300, ErrorKind::kHttp},
+                                             {305, ErrorKind::kHttp}, {501, ErrorKind::kHttp}};
   for (const auto& [status, kind] : cases) {
     Exchange exchange = Make();
     exchange.On(Exchange::Began{}, 0);
     const auto step = Responded(exchange, MakeResponse(status));
     EXPECT_EQ(Failure(step).kind, kind) << status;
+    EXPECT_EQ(Failure(step).status, status);
     EXPECT_NE(Failure(step).message.find("https://r.example/v2/a/blobs/x: status " +
                                          std::to_string(status)),
               std::string::npos);
@@ -117,6 +145,24 @@ TEST_F(ExchangeTest, TriesAgainAfterWhatMayPassOnTheWire) {
   }
 }
 
+TEST_F(ExchangeTest, TellsWhatIsTooMuchForTheWholeOrigin) {
+  const struct {
+    int status;
+    std::string retry_after;
+    bool hold;
+  } kCases[] = {{429, "7", true},  {429, "", true},   {503, "7", true}, {503, "", false},
+                {503, "x", false}, {500, "7", false}, {502, "", false}};
+  for (const auto& c : kCases) {
+    Exchange exchange = Make();
+    exchange.On(Exchange::Began{}, 0);
+    const auto step =
+        Responded(exchange, MakeResponse(c.status, "", {{"Retry-After", c.retry_after}}), 0);
+    EXPECT_EQ(std::get<Exchange::Wait>(step).hold_origin, c.hold) << c.status << c.retry_after;
+    EXPECT_EQ(std::get<Exchange::Wait>(step).delay, c.retry_after == "7" ? seconds(7) : seconds(0))
+        << c.status;
+  }
+}
+
 TEST_F(ExchangeTest, WaitsAsLongAsTheRegistryAsksButNoLongerThanAMinute) {
   const std::pair<std::string, Duration> cases[] = {{"7", seconds(7)},
                                                     {"485009", seconds(60)},
@@ -133,6 +179,21 @@ TEST_F(ExchangeTest, WaitsAsLongAsTheRegistryAsksButNoLongerThanAMinute) {
   EXPECT_EQ(ParseRetryAfter("-5", kNow), Duration::zero());
   EXPECT_EQ(ParseRetryAfter("-9223372036854775807", kNow), Duration::zero());
   EXPECT_EQ(ParseRetryAfter("Tue, 14 Nov 2000 22:13:50 GMT", kNow), Duration::zero());
+}
+
+TEST_F(ExchangeTest, KnowsEveryRedirectAndEveryFormOfLocation) {
+  for (const int status : {301, 302, 303, 307, 308}) {
+    for (const auto& [location, target] :
+         {std::pair("https://cdn.example/x", "https://cdn.example/x"),
+          {"//cdn.example/x", "https://cdn.example/x"},
+          {"y?z=1", "https://r.example/v2/a/blobs/y?z=1"},
+          {"/y", "https://r.example/y"}}) {
+      Exchange exchange = Make("", Exchange::Redirects::kReport);
+      exchange.On(Exchange::Began{}, 0);
+      const auto step = Responded(exchange, MakeResponse(status, "", {{"Location", location}}));
+      EXPECT_EQ(std::get<Result<Reply>>(step)->redirect->text(), target) << status;
+    }
+  }
 }
 
 TEST_F(ExchangeTest, FollowsRedirectsWithinItsOriginAndReportsOthers) {
