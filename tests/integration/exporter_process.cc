@@ -2,8 +2,8 @@
 
 #include <csignal>
 #include <stdexcept>
+#include <utility>
 
-#include "tests/integration/server_process.h"
 #include "tests/support/eventually.h"
 #include "tests/support/free_port.h"
 #include "tests/support/http_get.h"
@@ -22,15 +22,17 @@ std::vector<std::string> ServeArguments(const std::string& binary,
 
 }  // namespace
 
-RunResult RunExporter(const std::string& binary, const std::vector<std::string>& arguments) {
+RunResult RunExporter(const std::string& binary, const std::vector<std::string>& arguments,
+                      const SubprocessOptions& options) {
   std::vector<std::string> argv = {binary};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
-  return RunToEnd(argv, HermeticOptions(), std::chrono::seconds(60));
+  return RunToEnd(argv, options, std::chrono::seconds(60));
 }
 
 ExporterProcess::ExporterProcess(const std::string& binary, const std::filesystem::path& config,
-                                 const std::vector<std::string>& arguments)
-    : argv_(ServeArguments(binary, config, arguments)) {
+                                 const std::vector<std::string>& arguments,
+                                 SubprocessOptions options)
+    : argv_(ServeArguments(binary, config, arguments)), options_(std::move(options)) {
   process_ = WithFreePort([this](std::uint16_t port) {
     port_ = port;
     return Start();
@@ -40,8 +42,8 @@ ExporterProcess::ExporterProcess(const std::string& binary, const std::filesyste
 std::unique_ptr<Subprocess> ExporterProcess::Start() const {
   std::vector<std::string> argv = argv_;
   argv.insert(argv.end(), {"--web.listen-address", host()});
-  return StartServer(argv,
-                     [this](Subprocess&) { return HttpGet(url() + "/-/ready").status == 200; });
+  return StartServer(
+      argv, [this](Subprocess&) { return HttpGet(url() + "/-/ready").status == 200; }, options_);
 }
 
 void ExporterProcess::Kill() {

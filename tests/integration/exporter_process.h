@@ -9,13 +9,16 @@
 #include <vector>
 
 #include "tests/integration/exposition.h"
+#include "tests/integration/server_process.h"
 #include "tests/support/subprocess.h"
 
 namespace registry_backend::testing {
 
-// Runs one command of the exporter to its end, with nobody's proxies or credentials around.
+// Runs one command of the exporter to its end, with nobody's proxies or credentials around unless
+// `options` bring some.
 [[nodiscard]] RunResult RunExporter(const std::string& binary,
-                                    const std::vector<std::string>& arguments);
+                                    const std::vector<std::string>& arguments,
+                                    const SubprocessOptions& options = HermeticOptions());
 
 // `serve` on a free port of 127.0.0.1. Ready (/-/ready answers 200) when the constructor returns;
 // killed by the destructor. Throws std::runtime_error with its output. Thread-compatible.
@@ -23,7 +26,8 @@ class ExporterProcess {
  public:
   // `arguments` follow --config.file and --web.listen-address.
   ExporterProcess(const std::string& binary, const std::filesystem::path& config,
-                  const std::vector<std::string>& arguments = {});
+                  const std::vector<std::string>& arguments = {},
+                  SubprocessOptions options = HermeticOptions());
 
   [[nodiscard]] std::string host() const { return "127.0.0.1:" + std::to_string(port_); }
   [[nodiscard]] std::string url() const { return "http://" + host(); }
@@ -55,6 +59,7 @@ class ExporterProcess {
   [[nodiscard]] double FinishedScans() const;
 
   const std::vector<std::string> argv_;  // without the listen address
+  const SubprocessOptions options_;
   std::uint16_t port_ = 0;
   std::unique_ptr<Subprocess> process_;
 };
