@@ -142,10 +142,16 @@ Error ErrorOf(const Transfer& transfer, CURLcode code) {
   }
   long proxy_status = 0;  // of a proxy that made no tunnel
   curl_easy_getinfo(transfer.easy.get(), CURLINFO_HTTP_CONNECTCODE, &proxy_status);
-  if (proxy_status == 407) {
+  // tinyproxy says 401 of a wrong password.
+  if (proxy_status == 401 || proxy_status == 407) {
     return {ErrorKind::kAuth, where +
                                   "the proxy wants a user name and a password, or refuses the "
-                                  "ones it was shown: status 407 Proxy Authentication Required"};
+                                  "ones it was shown: status " +
+                                  std::to_string(proxy_status)};
+  }
+  if (proxy_status >= 300) {
+    return {ErrorKind::kConnect,
+            where + "the proxy makes no tunnel: status " + std::to_string(proxy_status)};
   }
   const std::string_view text = Trim(transfer.error_text);
   return {KindOf(code), where + std::string(text.empty() ? curl_easy_strerror(code) : text)};

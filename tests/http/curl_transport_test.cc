@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/raw_server.h"
@@ -277,6 +278,28 @@ TEST_F(CurlTransportTest, DestructionEndsWhatIsUnderWay) {
                   [](const Result<Response>&) { FAIL(); });
   loop.At(loop.Now() + milliseconds(50), [&] { loop.Stop(); });
   loop.Run();
+}
+
+TEST_F(CurlTransportTest, AProxyThatMakesNoTunnelIsToldFromTheRegistry) {
+  const std::pair<int, ErrorKind> cases[] = {
+      {407, ErrorKind::kAuth}, {401, ErrorKind::kAuth}, {403, ErrorKind::kConnect}};
+  for (const auto& [status, kind] : cases) {
+    RawServer proxy([status = status](RawConnection& connection) {
+      connection.ReadRequest();
+      connection.Send(HttpText(status, "no"));
+    });
+    ConnectionOptions options;
+    options.https_proxy = *ParseProxy(proxy.url());
+    Request request = Get("https://registry.invalid/v2/");
+    request.connection = std::make_shared<const ConnectionOptions>(options);
+    const auto response = Ask(std::move(request));
+    ASSERT_FALSE(response) << status;
+    EXPECT_EQ(response.error().kind, kind) << status;
+    EXPECT_TRUE(response.error().message.starts_with("https://registry.invalid/v2/: the proxy "))
+        << response.error().message;
+    EXPECT_NE(response.error().message.find(std::to_string(status)), std::string::npos)
+        << response.error().message;
+  }
 }
 
 TEST_F(CurlTransportTest, UsesOnlyTheProxyItIsTold) {
