@@ -5,6 +5,8 @@
 namespace registry_backend {
 namespace {
 
+constexpr int kScansKept = 2;  // without being used
+
 // About what the manifest takes in memory, allocations included.
 std::size_t BytesOf(const FetchedManifest& fetched) {
   constexpr std::size_t kEach = 512;
@@ -24,18 +26,19 @@ std::size_t BytesOf(const FetchedManifest& fetched) {
 
 void ManifestCache::BeginScan() {
   std::erase_if(manifests_, [this](const auto& entry) {
-    if (entry.second.used) return false;
+    if (entry.second.scans_unused < kScansKept) return false;
     bytes_ -= BytesOf(entry.second.fetched);
     return true;
   });
-  std::erase_if(tags_, [](const auto& tag) { return !tag.second.used; });
-  for (auto& [digest, entry] : manifests_) entry.used = false;
-  for (auto& [name, tag] : tags_) tag.used = false;
+  std::erase_if(tags_, [](const auto& tag) { return tag.second.scans_unused >= kScansKept; });
+  for (auto& [digest, entry] : manifests_) ++entry.scans_unused;
+  for (auto& [name, tag] : tags_) ++tag.scans_unused;
 }
 
 void ManifestCache::Put(FetchedManifest fetched) {
+  if (Find(fetched.digest) != nullptr) return;
   const std::size_t bytes = BytesOf(fetched);
-  if (bytes_ + bytes > max_bytes_ || manifests_.contains(fetched.digest)) return;
+  if (bytes_ + bytes > max_bytes_) return;
   bytes_ += bytes;
   std::string digest = fetched.digest;
   manifests_.emplace(std::move(digest), Entry{std::move(fetched)});
@@ -44,7 +47,7 @@ void ManifestCache::Put(FetchedManifest fetched) {
 const FetchedManifest* ManifestCache::Find(const std::string& digest) {
   const auto found = manifests_.find(digest);
   if (found == manifests_.end()) return nullptr;
-  found->second.used = true;
+  found->second.scans_unused = 0;
   return &found->second.fetched;
 }
 
@@ -59,7 +62,7 @@ void ManifestCache::PutTag(const std::string& tag, std::string digest, std::stri
 const ManifestCache::TagState* ManifestCache::FindTag(const std::string& tag) {
   const auto found = tags_.find(tag);
   if (found == tags_.end() || Find(found->second.digest) == nullptr) return nullptr;
-  found->second.used = true;
+  found->second.scans_unused = 0;
   return &found->second;
 }
 

@@ -18,8 +18,9 @@ struct FetchedManifest {
 
 // Manifests kept from scan to scan, so that what has not changed is not fetched again: by digest,
 // whose bytes never change, and by the tags that last named them. Bounded: what two scans in a row
-// did not use goes, and when it is full what is new is not taken in, since a scan that is too large
-// for it would otherwise push out each manifest just before it is needed again. Not thread-safe.
+// did not use goes (one may have failed early), and when it is full what is new is not taken in,
+// since a scan that is too large for it would otherwise push out each manifest just before it is
+// needed again. Not thread-safe.
 class ManifestCache {
  public:
   explicit ManifestCache(std::size_t max_bytes) : max_bytes_(max_bytes) {}
@@ -35,7 +36,7 @@ class ManifestCache {
   struct TagState {
     std::string digest;
     std::string etag;
-    bool used = true;
+    int scans_unused = 0;
   };
   void PutTag(const std::string& tag, std::string digest, std::string etag);
   // Null where the tag, or its manifest, is not there.
@@ -46,7 +47,7 @@ class ManifestCache {
  private:
   struct Entry {
     FetchedManifest fetched;
-    bool used = true;  // since BeginScan
+    int scans_unused = 0;  // the one under way included
   };
 
   const std::size_t max_bytes_;
