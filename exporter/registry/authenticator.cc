@@ -148,9 +148,6 @@ void Authenticator::Answer(std::string_view operation, const Exchange::Authorize
   const auto find = [&question](std::string_view scheme) {
     return std::ranges::find(question.challenges, scheme, &Challenge::scheme);
   };
-  for (auto& [key, slot] : slots_) {
-    if (slot.token && slot.token->authorization == question.rejected) slot.token.reset();
-  }
   const std::string registry = options_.registry.origin().text();
   if (const auto bearer = find("bearer"); bearer != question.challenges.end()) {
     const TokenKey key = KeyOf(*bearer);
@@ -167,6 +164,7 @@ void Authenticator::Answer(std::string_view operation, const Exchange::Authorize
       return;
     }
     keys_[std::string(operation)] = keys_[""] = key;
+    DropRefused(question.rejected, key);
     AnswerBearer(key, done);
   } else if (find("basic") != question.challenges.end()) {
     AnswerBasic(question.rejected, done);
@@ -195,6 +193,15 @@ void Authenticator::AnswerBasic(const std::string& rejected, const Done& done) {
   basic_ = basic;
   keys_.clear();
   done(basic_);
+}
+
+void Authenticator::DropRefused(const std::string& rejected, const TokenKey& wanted) {
+  for (auto& [key, slot] : slots_) {
+    const bool is_of_others = key != wanted && std::ranges::any_of(keys_, [&](const auto& entry) {
+                                return entry.second == key;
+                              });
+    if (slot.token && slot.token->authorization == rejected && !is_of_others) slot.token.reset();
+  }
 }
 
 void Authenticator::AnswerBearer(const TokenKey& key, const Done& done) {

@@ -75,6 +75,9 @@ class Authenticator {
 
   [[nodiscard]] TokenKey KeyOf(const Challenge& challenge) const;
   void AnswerBasic(const std::string& rejected, const Done& done);
+  // Drops the token that was refused where one for `wanted` is asked for, unless it is for another
+  // kind of operation, for which it may be good.
+  void DropRefused(const std::string& rejected, const TokenKey& wanted);
   void AnswerBearer(const TokenKey& key, const Done& done);
   void Use(const TokenKey& key, const Done& done);
   void FetchToken(const TokenKey& key, Done done);
