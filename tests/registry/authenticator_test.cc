@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
+#include <string>
 
 #include "tests/registry/client_fixture.h"
 
@@ -224,6 +226,37 @@ TEST_F(AuthenticatorTest, AnAnonymousTokenComesFromHttpsOrTheRegistryItselfOnly)
                         {{"WWW-Authenticate", "Bearer realm=\"http://169.254.169.254/\""}});
   };
   EXPECT_EQ(Ask(Tags()).error().kind, ErrorKind::kAuth);
+}
+
+TEST_F(AuthenticatorTest, OfSeveralChallengesOneItCanAnswerWillDo) {
+  const Credentials credentials{"user", "secret"};
+  for (const bool in_one_field : {true, false}) {
+    MakeClient(Options());
+    client().SetCredentials(credentials);
+    server_ = [&](const Request& request) {
+      if (request.headers.Get("authorization") == BasicAuthorization(credentials)) {
+        return MakeResponse(206);
+      }
+      return in_one_field
+                 ? MakeResponse(401, "", {{"WWW-Authenticate", "Negotiate, BASIC realm=x"}})
+                 : MakeResponse(
+                       401, "",
+                       {{"WWW-Authenticate", "Negotiate"}, {"WWW-Authenticate", "Basic realm=x"}});
+    };
+    EXPECT_TRUE(Ask(Blob(Sha256Of("x"))));
+  }
+  server_ = [](const Request&) {
+    return MakeResponse(401, "", {{"WWW-Authenticate", "Negotiate"}});
+  };
+  MakeClient(Options());
+  client().SetCredentials(credentials);
+  const auto answer = Ask(Blob(Sha256Of("x")));
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, ErrorKind::kAuth);
+  EXPECT_NE(answer.error().message.find("neither a Basic nor a Bearer"), std::string::npos);
+  for (const Request& request : transport_.requests) {
+    EXPECT_FALSE(request.headers.Get("authorization").starts_with("Negotiate"));
+  }
 }
 
 }  // namespace

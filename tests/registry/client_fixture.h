@@ -30,13 +30,16 @@ class ClientFixture : public ::testing::Test {
   }
   static Operation Blob(std::string digest) { return {Operation::Kind::kBlob, std::move(digest)}; }
 
-  // The answer, given `within` so long; all of that time passes.
+  // The answer, given `within` so long; all of that time passes. Called off where none comes.
   Result<Answer> Ask(const Operation& operation, Duration within = std::chrono::seconds(600)) {
     std::optional<Result<Answer>> answer;
-    client().Start(operation, [&](Result<Answer> result) { answer.emplace(std::move(result)); });
+    const OperationId call = client().Start(
+        operation, [&](Result<Answer> result) { answer.emplace(std::move(result)); });
     EXPECT_FALSE(answer) << "done ran before the loop";
     loop_.Advance(within);
-    return answer ? *std::move(answer) : Error{ErrorKind::kInternal, "never done"};
+    if (answer) return *std::move(answer);
+    client().Cancel(call);
+    return Error{ErrorKind::kInternal, "never done"};
   }
   Result<Answer> AskNow(const Operation& operation) {
     return Ask(operation, std::chrono::seconds(1));
