@@ -57,19 +57,25 @@ std::optional<Operation> ScanPlan::NextOfRepository() {
     return Operation{Operation::Kind::kBlob, *std::move(digest)};
   }
   while (auto reference = TakeFront(manifest_queue_)) {
-    // A tag may have brought it meanwhile.
-    const auto known = manifests_.find(*reference);
-    if (known != manifests_.end() && known->second.found) continue;
-    return Operation{Operation::Kind::kManifest, *std::move(reference)};
+    if (!IsFound(*reference)) return Operation{Operation::Kind::kManifest, *std::move(reference)};
   }
   if (auto page = std::exchange(next_page_, std::nullopt)) {
     return Operation{Operation::Kind::kTags, *std::move(page)};
   }
-  if (confirm_queue_.empty() || (under_way_ > 0 && !confirming_)) return std::nullopt;
-  confirming_ = true;
-  Operation again = std::move(confirm_queue_.front());
-  confirm_queue_.pop_front();
-  return again;
+  if (under_way_ > 0 && !confirming_) return std::nullopt;
+  while (!confirm_queue_.empty()) {
+    confirming_ = true;
+    Operation again = std::move(confirm_queue_.front());
+    confirm_queue_.pop_front();
+    if (!IsFound(again.reference)) return again;
+  }
+  return std::nullopt;
+}
+
+// A manifest that is to be asked for by its digest may have been brought by a tag meanwhile.
+bool ScanPlan::IsFound(const std::string& digest) const {
+  const auto known = manifests_.find(digest);
+  return known != manifests_.end() && known->second.found;
 }
 
 void ScanPlan::Finish(const Operation& operation, Result<Answer> answer) {

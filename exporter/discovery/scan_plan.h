@@ -74,6 +74,7 @@ class ScanPlan {
   };
 
   std::optional<Operation> NextOfRepository();
+  [[nodiscard]] bool IsFound(const std::string& digest) const;
   void OnTags(const Operation& operation, Result<Answer> answer);
   void SelectTags();
   void OnManifest(const std::string& reference, Result<Answer> answer);
