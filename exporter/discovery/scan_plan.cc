@@ -125,15 +125,16 @@ void ScanPlan::OnTags(const Operation& operation, Result<Answer> answer) {
   first_page_seen_ = true;
   pages_asked_.insert(operation.reference);
   for (const std::string& name : page.rejected) {
+    if (!options_.tags.Matches(name)) continue;
     ++rejected_tags_;
     const Error why{ErrorKind::kProtocol, "'" + name + "' is no valid tag"};
     result_.AddUnpullable({ScanError::Scope::kTag, name, "", why});
   }
-  tags_seen_ += page.tags.size();
+  tags_seen_ += page.tags.size() + page.rejected.size();
   std::ranges::copy_if(page.tags, std::back_inserter(listed_),
                        [this](const std::string& tag) { return options_.tags.Matches(tag); });
   const bool endless = pages_asked_.size() >= kMaxTagPages ||
-                       tags_seen_ + rejected_tags_ > kMaxTags ||
+                       tags_seen_ > kMaxTags ||
                        (page.next && pages_asked_.contains(page.next->text()));
   if (endless) {
     Fail(ScanError::Scope::kTarget, "",
