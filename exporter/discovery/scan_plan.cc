@@ -413,6 +413,12 @@ void ScanPlan::TakeTags() {
     if (tag.digest.empty() && tag.standing != Standing::kUnpullable) ++result_.unresolved.tags;
   }
   result_.asked.tags = tags_.size() + rejected_tags_;
+  if (result_.asked.tags > 0 && result_.unpullable.tags == result_.asked.tags) {
+    const Error& first = result_.unpullable_things.front().error;
+    Fail(ScanError::Scope::kTarget, "",
+         {first.kind, "none of the " + std::to_string(result_.asked.tags) +
+                          " tags can be pulled; of the first: " + first.message});
+  }
 }
 
 void ScanPlan::TakeManifests() {
