@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <map>
 #include <string>
-#include <unordered_set>
 #include <vector>
 
 #include "exporter/common/time.h"
@@ -30,8 +29,8 @@ struct ScanHints {
   // the host, they are asked for again before it may be called absent.
   std::map<Host, std::vector<std::string>> witnesses;
   // Tags, and digests of manifests and blobs, that got no answer the last time: asked for first, so
-  // that a repository too large for one scan is seen whole in several.
-  std::unordered_set<std::string> unresolved;
+  // that a repository too large for one scan is seen whole in several. Tags in this order.
+  std::vector<std::string> unresolved;
 };
 
 }  // namespace registry_backend

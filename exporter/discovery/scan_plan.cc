@@ -1,7 +1,7 @@
 #include "exporter/discovery/scan_plan.h"
 
 #include <algorithm>
-#include <unordered_set>
+#include <iterator>
 #include <utility>
 
 #include "exporter/discovery/classify.h"
@@ -43,7 +43,11 @@ Error RedirectError(const std::string& what, const Url& where) {
 }  // namespace
 
 ScanPlan::ScanPlan(ScanOptions options, ScanHints hints, Host registry)
-    : options_(std::move(options)), hints_(std::move(hints)), registry_(std::move(registry)) {}
+    : options_(std::move(options)), hints_(std::move(hints)), registry_(std::move(registry)) {
+  for (const std::string& reference : hints_.unresolved) {
+    hinted_.emplace(reference, hinted_.size());
+  }
+}
 
 std::optional<Operation> ScanPlan::Next() {
   std::optional<Operation> next = NextOfRepository();
@@ -145,8 +149,9 @@ void ScanPlan::OnTags(const Operation& operation, Result<Answer> answer) {
   } else {
     all_pages_seen_ = true;
   }
-  // Which tags are the newest is known at the end of the list only.
-  if (options_.newest_tags == 0 || !next_page_) SelectTags();
+  // Which tags are the newest, and which were unresolved, is known at the end of the list only.
+  const bool any_order = options_.newest_tags == 0 && hinted_.empty();
+  if (any_order || !next_page_) SelectTags();
 }
 
 void ScanPlan::SelectTags() {
@@ -155,8 +160,10 @@ void ScanPlan::SelectTags() {
   if (options_.newest_tags != 0 && listed_.size() > options_.newest_tags) {
     listed_.resize(options_.newest_tags);
   }
-  const auto is_hinted = [this](const std::string& tag) { return hints_.unresolved.contains(tag); };
-  std::stable_partition(listed_.begin(), listed_.end(), is_hinted);
+  std::ranges::stable_sort(listed_, {}, [this](const std::string& tag) {
+    const auto hint = hinted_.find(tag);
+    return hint == hinted_.end() ? hinted_.size() : hint->second;
+  });
   for (std::string& tag : listed_) {
     if (tags_.try_emplace(tag).second) manifest_queue_.push_back(std::move(tag));
   }
@@ -181,7 +188,10 @@ void ScanPlan::OnManifest(const std::string& reference, Result<Answer> answer) {
   StandingOf(operation) = Standing::kOpen;
   const auto& fetched = std::get<FetchedManifest>(*answer);
   const bool is_digest = IsDigest(reference);
-  if (!is_digest) tags_[reference].digest = fetched.digest;
+  if (!is_digest) {
+    tags_[reference].digest = fetched.digest;
+    last_tag_ = reference;
+  }
   Learn(fetched, is_digest ? manifests_[reference].depth : 0);
 }
 
@@ -249,7 +259,7 @@ bool ScanPlan::IsSelected(const Descriptor& child) const {
 
 // What an earlier scan had no answer for goes first.
 void ScanPlan::Queue(std::deque<std::string>& queue, const std::string& reference) const {
-  if (hints_.unresolved.contains(reference)) {
+  if (hinted_.contains(reference)) {
     queue.push_front(reference);
   } else {
     queue.push_back(reference);
@@ -476,11 +486,23 @@ void ScanPlan::NameUnresolved() {
       if (leads_there) open.insert(digest);
     }
   }
+  NameTags(open);
+}
+
+// From where this scan came to, and round: what is named first is asked for first the next time,
+// and no tag is left out for ever.
+void ScanPlan::NameTags(const std::unordered_set<std::string_view>& open) {
+  std::vector<std::string> names;
+  std::size_t reached = 0;
   for (const ScannedTag& tag : result_.tags) {
+    if (tag.name == last_tag_) reached = names.size();
     const bool unanswered = tag.digest.empty() && tags_[tag.name].standing != Standing::kUnpullable;
-    if (!unanswered && !is_open(tag.digest)) continue;
-    if (named.size() < ScanResult::kMaxErrors) named.push_back(tag.name);
+    if (unanswered || open.contains(tag.digest)) names.push_back(tag.name);
   }
+  std::ranges::rotate(names, names.begin() + static_cast<std::ptrdiff_t>(reached));
+  std::vector<std::string>& named = result_.unresolved_references;
+  names.resize(std::min(names.size(), ScanResult::kMaxErrors - named.size()));
+  std::ranges::move(names, std::back_inserter(named));
 }
 
 ScanResult ScanPlan::Take(const std::optional<Error>& cut_short) && {

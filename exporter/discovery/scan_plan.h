@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "exporter/common/result.h"
@@ -98,11 +99,13 @@ class ScanPlan {
   void TakeManifests();
   void TakeBlobs();
   void NameUnresolved();
+  void NameTags(const std::unordered_set<std::string_view>& open);
   [[nodiscard]] ScanOutcome JudgeOutcome() const;
 
   const ScanOptions options_;
   const ScanHints hints_;
   const Host registry_;
+  std::unordered_map<std::string, std::size_t> hinted_;  // hints_.unresolved and their places
 
   std::optional<std::string> next_page_ = "";  // the URL; empty: the first
   std::set<std::string> pages_asked_;
@@ -113,6 +116,7 @@ class ScanPlan {
   std::size_t rejected_tags_ = 0;
 
   std::unordered_map<std::string, TagState> tags_;
+  std::string last_tag_;  // that was answered
   std::unordered_map<std::string, ManifestState> manifests_;
   std::unordered_map<std::string, BlobState> blobs_;
   std::deque<std::string> manifest_queue_;  // tags and digests

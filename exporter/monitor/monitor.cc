@@ -30,7 +30,7 @@ ScanHints HintsOf(const TargetState& state) {
       hints.witnesses[key.backend_host] = record.witnesses;
     }
   }
-  hints.unresolved.insert(state.unresolved.begin(), state.unresolved.end());
+  hints.unresolved = state.unresolved;
   return hints;
 }
 
