@@ -3,71 +3,18 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <map>
 #include <set>
 
-#include "exporter/registry/digest.h"
+#include "tests/discovery/plan_test.h"
 
 namespace registry_backend {
 namespace {
 
-std::string D(const std::string& name) { return Sha256Of(name); }
-
-FetchedManifest Fetched(const std::string& name, Manifest manifest) {
-  return {std::make_shared<const Manifest>(std::move(manifest)), D(name), 100};
-}
-
-FetchedManifest Image(const std::string& name, const std::vector<std::string>& blobs) {
-  Manifest manifest{.media_type = std::string(kOciManifest)};
-  for (const std::string& blob : blobs) manifest.blobs.push_back({D(blob), "", {}});
-  return Fetched(name, std::move(manifest));
-}
-
-FetchedManifest Index(const std::string& name, const std::vector<std::string>& children) {
-  Manifest manifest{.media_type = std::string(kOciIndex), .is_index = true};
-  for (const std::string& child : children) {
-    manifest.manifests.push_back({D(child), "linux/amd64", {}});
-  }
-  return Fetched(name, std::move(manifest));
-}
-
-BlobSource On(const std::string& host) {
-  return {true, *Url::Parse("https://" + host + "/key?sig=SECRET")};
-}
-
-// A registry as a table from operation to answer; what is not in it is not found.
-class PlanTest : public ::testing::Test {
- protected:
-  std::map<std::string, Result<Answer>> answers_;  // by reference; the first page is ""
-  std::vector<std::string> asked_;
-  ScanOptions options_;
-  ScanHints hints_;
-
-  ScanResult Run(std::size_t at_most = 10'000, const std::optional<Error>& cut_short = {}) {
-    ScanPlan plan(options_, hints_, *Host::Parse("r.example"));
-    while (at_most-- > 0) {
-      const auto operation = plan.Next();
-      if (!operation) break;
-      asked_.push_back(operation->reference);
-      const auto answer = answers_.find(operation->reference);
-      plan.Finish(*operation, answer == answers_.end()
-                                  ? Result<Answer>(Error{ErrorKind::kHttp, "status 404"})
-                                  : answer->second);
-    }
-    return std::move(plan).Take(cut_short);
-  }
-
-  void Put(const std::string& reference, Result<Answer> answer) {
-    answers_.insert_or_assign(reference, std::move(answer));
-  }
-  void PutTags(std::vector<std::string> tags) { Put("", Answer(TagPage{std::move(tags), {}, {}})); }
-
-  static const SeenEndpoint* Find(const ScanResult& result, Serves serves,
-                                  const std::string& host) {
-    const auto found = result.endpoints.find({serves, *Host::Parse(host)});
-    return found == result.endpoints.end() ? nullptr : &found->second;
-  }
-};
+using testing::D;
+using testing::Image;
+using testing::Index;
+using testing::On;
+using testing::PlanTest;
 
 TEST_F(PlanTest, WalksFromTagsToHostsAndAsksForEachThingOnce) {
   PutTags({"1.0.0", "1.1.0", "1.0.0"});
@@ -101,8 +48,7 @@ TEST_F(PlanTest, WalksFromTagsToHostsAndAsksForEachThingOnce) {
 }
 
 TEST_F(PlanTest, AsksForBlobsBeforeManifestsBeforePages) {
-  answers_.insert_or_assign(
-      "", Answer(TagPage{
+  Put("", Answer(TagPage{
               {"t1", "t2"}, {}, Url::Parse("https://r.example/v2/a/tags/list?last=t2").value()}));
   Put("https://r.example/v2/a/tags/list?last=t2", Answer(TagPage{{"t3"}, {}, {}}));
   Put("t1", Answer(Image("m1", {"b1"})));
@@ -116,8 +62,7 @@ TEST_F(PlanTest, AsksForBlobsBeforeManifestsBeforePages) {
 
 TEST_F(PlanTest, TheNewestTagsAreChosenAtTheEndOfTheList) {
   options_.newest_tags = 2;
-  answers_.insert_or_assign(
-      "", Answer(TagPage{{"1.0.0", "1.3.0"}, {}, Url::Parse("https://r.example/p2").value()}));
+  Put("", Answer(TagPage{{"1.0.0", "1.3.0"}, {}, Url::Parse("https://r.example/p2").value()}));
   Put("https://r.example/p2", Answer(TagPage{{"1.2.0", "1.1.0"}, {}, {}}));
   Put("1.3.0", Answer(Image("m", {"b"})));
   Put("1.2.0", Answer(Image("m", {"b"})));
@@ -177,8 +122,7 @@ TEST_F(PlanTest, WhatGetsNoAnswerMakesItPartialAndIsNamed) {
 }
 
 TEST_F(PlanTest, APageThatFailsLaterMakesItPartial) {
-  answers_.insert_or_assign("",
-                            Answer(TagPage{{"t"}, {}, Url::Parse("https://r.example/p2").value()}));
+  Put("", Answer(TagPage{{"t"}, {}, Url::Parse("https://r.example/p2").value()}));
   Put("t", Answer(Image("m", {"b"})));
   Put(D("b"), Answer(On("one.example")));
   const ScanResult result = Run();
@@ -188,7 +132,7 @@ TEST_F(PlanTest, APageThatFailsLaterMakesItPartial) {
 
 TEST_F(PlanTest, PagesThatFormALoopEndIt) {
   const Url loop = *Url::Parse("https://r.example/p2");
-  answers_.insert_or_assign("", Answer(TagPage{{"t"}, {}, loop}));
+  Put("", Answer(TagPage{{"t"}, {}, loop}));
   Put(loop.text(), Answer(TagPage{{"t"}, {}, loop}));
   Put("t", Answer(Image("m", {"b"})));
   Put(D("b"), Answer(On("one.example")));
