@@ -132,8 +132,12 @@ void Authenticator::Current(std::string_view operation, Done done) {
   const Slot& slot = slots_.at(key->second);
   if (slot.token && loop_.Now() < slot.token->renew_at) {
     Use(key->second, done);
-  } else {
+  } else if (slot.token) {
     FetchToken(key->second, std::move(done));
+  } else if (slot.failure && loop_.Now() < slot.failure->until) {
+    done(slot.failure->error);
+  } else {
+    done(std::string());  // the registry's next challenge may name another realm
   }
 }
 
