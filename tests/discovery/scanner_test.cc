@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "exporter/registry/digest.h"
 #include "tests/http/fake_transport.h"
@@ -48,8 +49,9 @@ class ScannerTest : public ::testing::Test {
   std::unique_ptr<Scanner> scanner_;
   std::optional<ScanResult> result_;
 
-  void Start() {
-    scanner_ = std::make_unique<Scanner>(loop_, client_, options_, ScanHints{});
+  void Start(ScanHints hints = {}) {
+    result_.reset();
+    scanner_ = std::make_unique<Scanner>(loop_, client_, options_, std::move(hints));
     scanner_->Start([this](ScanResult result) {
       result_ = std::move(result);
       scanner_.reset();  // as its owner does
@@ -90,6 +92,56 @@ TEST_F(ScannerTest, ItsTimeoutEndsItWithWhatThereIs) {
   const std::size_t requests = transport_.requests.size();
   loop_.Advance(seconds(600));
   EXPECT_EQ(transport_.requests.size(), requests) << "nothing goes on";
+}
+
+TEST_F(ScannerTest, ItsTimeoutSaysWhatItWouldHaveTaken) {
+  options_.max_concurrency = 1;
+  options_.max_requests_per_second = 2.5;
+  options_.timeout = seconds(10);
+  transport_.latency = seconds(1);
+  Start();
+  loop_.Advance(seconds(10));
+  ASSERT_TRUE(result_);
+  // The tag list, one manifest and 7 blobs, of 3 manifests and the 31 blobs that one has.
+  const std::string expected =
+      "the scan did not end within its timeout of 10.0s: 9 of at least 35 requests were answered, "
+      "0.9 a second; it would take 3.5 a second, or a longer timeout";
+  EXPECT_EQ(result_->main_error()->message, expected + " (max_requests_per_second is 2.5)");
+
+  options_.max_requests_per_second = 0;
+  Start();
+  loop_.Advance(seconds(10));
+  ASSERT_TRUE(result_);
+  EXPECT_EQ(result_->main_error()->message, expected) << "there is no limit to blame";
+}
+
+TEST_F(ScannerTest, ItsTimeoutIsTheFirstErrorAndBlobsLeftOverRepeatIt) {
+  options_.max_concurrency = 1;
+  options_.timeout = milliseconds(50);
+  Start();
+  loop_.Advance(seconds(1));
+  ASSERT_TRUE(result_);
+  EXPECT_EQ(result_->errors.at(0).scope, ScanError::Scope::kTarget);
+  EXPECT_EQ(result_->reasons.size(), 1U);
+  EXPECT_EQ(result_->reasons.at(ErrorKind::kTimeout).count, 1 + result_->unresolved.total());
+}
+
+TEST_F(ScannerTest, WhatOneScanHasNoTimeForTheNextOneBeginsWith) {
+  options_.max_concurrency = 1;
+  options_.timeout = milliseconds(70);  // of 97 requests, one a millisecond
+  std::set<std::string> seen;
+  const auto scan = [&](ScanHints hints) {
+    Start(std::move(hints));
+    loop_.Advance(seconds(1));
+    EXPECT_EQ(result_->outcome, ScanOutcome::kPartial);
+    for (const auto& [digest, host] : result_->blob_hosts) seen.insert(digest);
+  };
+  scan({});
+  EXPECT_LT(seen.size(), 93U);
+  scan({});
+  EXPECT_LT(seen.size(), 93U) << "it comes no further than before";
+  scan({.witnesses = {}, .unresolved = result_->unresolved_references});
+  EXPECT_EQ(seen.size(), 93U);
 }
 
 TEST_F(ScannerTest, ItsEndCallsOffWhatIsUnderWay) {

@@ -274,6 +274,28 @@ TEST(Apply, KeepsAFewWitnessesOfWhatEachServedLast) {
   EXPECT_EQ(state.endpoints.at(Blobs("b")).witnesses, std::vector<std::string>{"sha256:of-b"});
 }
 
+TEST(Apply, KeepsWhatTheNewestScanThatDidNotFailLeftUnresolved) {
+  TargetState state;
+  ScanResult partial = Scan(ScanOutcome::kPartial, 1, "a");
+  partial.unresolved_references = {"v2", "sha256:b", "v1"};
+  Apply(partial, {}, state);
+  EXPECT_EQ(state.unresolved, (std::vector<std::string>{"v2", "sha256:b", "v1"}));
+  Apply(Scan(ScanOutcome::kFailed, 2, ""), {}, state);
+  EXPECT_EQ(state.unresolved.size(), 3U) << "a scan that failed knows nothing of it";
+  Apply(Scan(ScanOutcome::kComplete, 3, "a"), {}, state);
+  EXPECT_TRUE(state.unresolved.empty());
+}
+
+TEST(Apply, KeepsHowMuchIsUnpullable) {
+  TargetState state;
+  ScanResult complete = Scan(ScanOutcome::kComplete, 1, "a");
+  complete.unpullable = {1, 2, 3};
+  Apply(complete, {}, state);
+  EXPECT_EQ(state.newest->unpullable, (ScanCounts{1, 2, 3}));
+  Apply(Scan(ScanOutcome::kFailed, 2, ""), {}, state);
+  EXPECT_EQ(state.newest_usable->unpullable, (ScanCounts{1, 2, 3}));
+}
+
 TEST(Apply, CountsScansAndWhatKeptThemFromBeingComplete) {
   TargetState state;
   Apply(Scan(ScanOutcome::kComplete, 0, ""), {}, state);

@@ -37,10 +37,12 @@ TargetState FullState() {
                              .took = std::chrono::milliseconds(1234),
                              .asked = {1, 2, 3},
                              .unresolved = {1, 0, 2},
+                             .unpullable = {4, 5, 6},
                              .coverage = 0.5,
                              .reasons = {ErrorKind::kAuth, ErrorKind::kTimeout},
                              .error = "bytes \xff that are no text"};
   state.newest_usable = ScanSummary{.outcome = ScanOutcome::kComplete, .finished = At(2)};
+  state.unresolved = {"v2", "sha256:c", "v1"};
   state.report = "report-1.json";
   state.last_success = At(2);
   state.consecutive_failures = 3;
@@ -99,6 +101,15 @@ TEST(StateCodec, ReadsWhatWasWrittenBeforeThereWereTheseKeys) {
   EXPECT_EQ(decoded->newest->unpullable, ScanCounts{});
 }
 
+TEST(StateCodec, RefusesAListOfWhatIsUnresolvedThatIsNone) {
+  const auto json = nlohmann::json::parse(EncodeState(FullState()));
+  for (const char* list : {"5", "\"v1\"", "[1]", "{\"v1\":1}", "null"}) {
+    nlohmann::json changed = json;
+    changed["unresolved"] = nlohmann::json::parse(list);
+    EXPECT_FALSE(DecodeState(changed.dump())) << list;
+  }
+}
+
 TEST(StateCodec, RefusesNumbersThatCannotBe) {
   const auto json = nlohmann::json::parse(EncodeState(FullState()));
   const nlohmann::json odd[] = {-1, 1.5, true, "1", 18446744073709551615U, nlohmann::json::array()};
@@ -110,7 +121,8 @@ TEST(StateCodec, RefusesNumbersThatCannotBe) {
       EXPECT_FALSE(DecodeState(changed.dump())) << path << " " << value;
     }
   }
-  for (const char* path : {"/dropped", "/scans/complete", "/endpoints/0/misses", "/version"}) {
+  for (const char* path : {"/dropped", "/scans/complete", "/endpoints/0/misses", "/version",
+                           "/newest_scan/unpullable/tags"}) {
     for (const nlohmann::json& value :
          {nlohmann::json(-1), nlohmann::json(1.5), nlohmann::json(true)}) {
       nlohmann::json changed = json;

@@ -89,6 +89,7 @@ ScanResult Scan(ScanOutcome outcome) {
 ScanResult PartialScan() {
   ScanResult result = Scan(ScanOutcome::kPartial);
   result.unresolved = {1, 2, 17};
+  result.unpullable = {3, 4, 5};
   for (int i = 0; i < 20; ++i) {
     result.AddError({ScanError::Scope::kTag, "v1", "", {ErrorKind::kRateLimited, "slow"}});
   }
@@ -187,9 +188,6 @@ TEST(TargetFamilies, AfterACompleteScan) {
                        {"scan_unpullable{kind=\"tag\"}", 0},
                        {"scan_unpullable{kind=\"manifest\"}", 0},
                        {"scan_unpullable{kind=\"blob\"}", 0},
-                       {"scan_unpullable{kind=\"tag\"}", 0},
-                       {"scan_unpullable{kind=\"manifest\"}", 0},
-                       {"scan_unpullable{kind=\"blob\"}", 0},
                        {"endpoint_present{" + api + "}", 1},
                        {"endpoint_present{" + s3 + "}", 1},
                        {"endpoint_info{" + api +
@@ -228,6 +226,9 @@ TEST(TargetFamilies, AfterAPartialScan) {
       {"scan_unresolved_tags", 1},
       {"scan_unresolved_manifests", 2},
       {"scan_unresolved_blobs", 17},
+      {"scan_unpullable{kind=\"tag\"}", 3},
+      {"scan_unpullable{kind=\"manifest\"}", 4},
+      {"scan_unpullable{kind=\"blob\"}", 5},
       {"endpoints{serves=\"blobs\"}", 1},
   };
   for (const auto& [name, value] : expected) EXPECT_THAT(series, Contains(Pair(name, value)));
@@ -271,6 +272,7 @@ TEST(TargetFamilies, AFirstScanThatFailsHasNoSizes) {
                                  "scan_unresolved_blobs", "scan_last_success_timestamp_seconds"}) {
     EXPECT_THAT(series, Not(Contains(Key(name))));
   }
+  EXPECT_THAT(series, Not(Contains(Key(::testing::StartsWith("scan_unpullable")))));
 }
 
 TEST(TargetFamilies, AnAbsentEndpointIsAnExplicitZero) {

@@ -5,8 +5,10 @@
 #include <atomic>
 #include <filesystem>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "exporter/http/curl_transport.h"
 #include "exporter/http/network_loop.h"
@@ -62,6 +64,46 @@ class SmallRegistry {
       while (holding && connection.Pause(milliseconds(5))) {
       }
       if (!connection.Send(Answer(request))) return;
+    }
+  }};
+};
+
+// A registry of three tags that can refuse the oldest one's manifest; notes which it is asked for.
+class OrderedRegistry {
+ public:
+  [[nodiscard]] Url url() const { return *Url::Parse(server_.url()); }
+
+  // Tags whose manifests were asked for, and none from then on.
+  std::vector<std::string> TakeAsked() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(asked_, {});
+  }
+
+  std::atomic<bool> refusing = true;
+
+ private:
+  std::string Answer(const std::string& request) {
+    if (request.find("/tags/list") != std::string::npos) {
+      return HttpText(200, R"({"tags":["1.2.0","1.1.0","1.0.0"]})", "");
+    }
+    if (request.find("/blobs/") != std::string::npos) {
+      return HttpText(307, "", "Location: https://cdn.example/x\r\n");
+    }
+    for (const std::string tag : {"1.2.0", "1.1.0", "1.0.0"}) {
+      if (request.find("/manifests/" + tag) == std::string::npos) continue;
+      const std::lock_guard lock(mutex_);
+      asked_.push_back(tag);
+      if (tag == "1.0.0" && refusing) return HttpText(403, "", "");
+    }
+    return request.starts_with("HEAD") ? HttpText(405, "", "") : HttpText(200, kImage, "");
+  }
+
+  std::mutex mutex_;
+  std::vector<std::string> asked_;  // guarded by mutex_
+  RawServer server_{[this](RawConnection& connection) {
+    while (true) {
+      const std::string request = connection.ReadRequest();
+      if (request.empty() || !connection.Send(Answer(request))) return;
     }
   }};
 };
@@ -212,6 +254,29 @@ TEST_F(MonitorTest, ReadsCredentialsAnewForEachScanAndSaysWhenItCannot) {
   testing::WriteFile(dir_ / "secret", "second");
   life.ScanNow();
   EXPECT_TRUE(life.AwaitScans(ScanOutcome::kComplete, 1));
+}
+
+TEST_F(MonitorTest, AScanBeginsWithWhatTheLastOneHadNoAnswerForAlsoAfterARestart) {
+  OrderedRegistry registry;
+  TargetOptions target = Target();
+  target.registry.registry = registry.url();
+  target.scan.max_concurrency = 1;
+  using Tags = std::vector<std::string>;
+  {
+    Life life(dir_.path(), {target});
+    ASSERT_TRUE(life.AwaitScans(ScanOutcome::kPartial, 1));
+    EXPECT_EQ(registry.TakeAsked(), (Tags{"1.2.0", "1.1.0", "1.0.0"}));
+    EXPECT_EQ(life.Target()->state.unresolved, Tags{"1.0.0"});
+    life.ScanNow();
+    ASSERT_TRUE(life.AwaitScans(ScanOutcome::kPartial, 2));
+    EXPECT_EQ(registry.TakeAsked().front(), "1.0.0");
+  }
+  Life life(dir_.path(), {target});
+  registry.refusing = false;
+  life.ScanNow();
+  ASSERT_TRUE(life.AwaitScans(ScanOutcome::kComplete, 1));
+  EXPECT_EQ(registry.TakeAsked().front(), "1.0.0");
+  EXPECT_TRUE(life.Target()->state.unresolved.empty());
 }
 
 TEST_F(MonitorTest, EndsInTheMiddleOfAScan) {

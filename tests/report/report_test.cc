@@ -349,6 +349,40 @@ TEST(Report, AnIndexThatRepeatsItselfIsListedOnce) {
   EXPECT_LT(report.dump().size(), 5000U);
 }
 
+TEST(Report, ListsWhatIsUnpullable) {
+  ScanResult result = CompleteScan();
+  result.AddUnpullable(
+      {ScanError::Scope::kTag, "v0", "", {ErrorKind::kProtocol, "it is of schema 1"}});
+  result.AddUnpullable(
+      {ScanError::Scope::kBlob, "", "sha256:l9", {ErrorKind::kHttp, "status 404"}});
+  const Json report = MakeReport(Subject(), result);
+  EXPECT_EQ(report["outcome"], "complete");
+  EXPECT_EQ(report["errors"].dump(), "[]");
+  EXPECT_EQ(report["unpullable"].dump(),
+            R"([{"scope":"tag","tag":"v0","reason":"protocol","message":"it is of schema 1"},)"
+            R"({"scope":"blob","digest":"sha256:l9","reason":"http","message":"status 404"}])");
+  EXPECT_EQ(report["coverage"].dump(),
+            R"({"tags":2,"manifests":4,"blobs":7,"unresolved":0,"unpullable":2})");
+}
+
+TEST(Report, AttestationsAndArtifactsAreNoPlatformsButTheirLayersCount) {
+  ScanResult result = CompleteScan();
+  result.manifests.at("sha256:index").manifests = {{"linux/amd64", "sha256:amd64"},
+                                                   {"unknown/unknown", "sha256:arm64"}};
+  result.manifests.at("sha256:bare").is_artifact = true;
+  const Json report = MakeReport(Subject(), result);
+  const Json& index = report["tags"]["v2"];
+  ASSERT_EQ(index["platforms"].size(), 1U);
+  EXPECT_EQ(index["platforms"][0]["platform"], "linux/amd64");
+  ASSERT_EQ(index["layers"].size(), 4U);
+  EXPECT_EQ(index["layers"][3]["platform"], "unknown/unknown");
+  EXPECT_EQ(index["layers"][3]["digest"], "sha256:l2");
+  const Json& artifact = report["tags"]["v1"];
+  EXPECT_EQ(artifact["platforms"].dump(), "[]");
+  EXPECT_EQ(artifact["layers"].size(), 1U);
+  EXPECT_EQ(artifact["endpoints"].dump(), R"(["cdn.example"])");
+}
+
 TEST(Report, ShowsNoUserNameOfTheRegistry) {
   const ReportSubject subject{*Url::Parse("https://u:SECRET@registry.example/v2/?t=SECRET"), "a"};
   EXPECT_EQ(MakeReport(subject, CompleteScan())["registry"], "https://registry.example");
@@ -372,6 +406,17 @@ TEST(Summary, OfAPartialScan) {
             "  api       registry.example:5000\n"
             "  blobs     b.s3.us-east-1.amazonaws.com  5 blobs  s3  us-east-1\n"
             "  blobs     cdn.example  2 blobs\n");
+}
+
+TEST(Summary, CountsWhatIsUnpullable) {
+  ScanResult result = PartialScan();
+  result.unpullable = {1, 0, 3};
+  result.unresolved = {1, 2, 0};
+  EXPECT_NE(MakeSummary(Subject(), result)
+                .find("\n  2 tags (1 unresolved, 1 unpullable), 4 manifests (2 unresolved), "
+                      "7 blobs (3 unpullable)\n"),
+            std::string::npos)
+      << MakeSummary(Subject(), result);
 }
 
 TEST(Summary, OfAFailedScan) {

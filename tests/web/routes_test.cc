@@ -355,6 +355,23 @@ TEST(StatusPage, AfterScans) {
   EXPECT_THAT(Page(target), HasSubstr("<td class=\"soft\">absent</td>"));
 }
 
+TEST(StatusPage, CountsWhatHasNoAnswerAndWhatCannotBePulledOnlyWhereThereIsSome) {
+  TargetSnapshot target{.name = "app"};
+  ScanResult result = FinishedScan(ScanOutcome::kComplete);
+  registry_backend::Apply(result, {}, target.state);
+  EXPECT_THAT(Page(target),
+              AllOf(Not(HasSubstr("<dt>Unresolved</dt>")), Not(HasSubstr("<dt>Unpullable</dt>"))));
+
+  result.unpullable = {1, 2, 3};
+  registry_backend::Apply(result, {}, target.state);
+  EXPECT_THAT(Page(target), AllOf(Not(HasSubstr("<dt>Unresolved</dt>")),
+                                  HasSubstr("<dt>Unpullable</dt><dd class=\"fair\">6</dd>")));
+
+  registry_backend::Apply(FinishedScan(ScanOutcome::kPartial), {}, target.state);
+  EXPECT_THAT(Page(target), AllOf(HasSubstr("<dt>Unresolved</dt><dd class=\"fair\">25</dd>"),
+                                  Not(HasSubstr("<dt>Unpullable</dt>"))));
+}
+
 TEST(StatusPage, NeedsNothingFromElsewhere) {
   const std::string page = Page({.name = "app"});
   for (const std::string_view outside :
