@@ -172,15 +172,23 @@ void YamlMapping::GetSequence(const std::string& key,
   }
 }
 
+// In values, and so also in keys that values have fallen apart into. A URL's secret does so in
+// braces only.
+bool YamlMapping::MayHoldSecrets() const {
+  const bool in_braces = node_.Style() == YAML::EmitterStyle::Flow;
+  return known_.contains("password") || known_.contains("credentials") ||
+         (in_braces && known_.contains("proxy_url"));
+}
+
 void YamlMapping::Finish() const {
   if (!node_.IsMap()) return;
   for (const auto& entry : node_) {
     const std::string& key = entry.first.Scalar();
     if (known_.contains(key)) continue;
-    if (entry.second.IsNull() && known_.contains("password")) {
+    if (entry.second.IsNull() && MayHoldSecrets()) {
       // `{password: one,two}`: what is taken for a key is half of a secret.
       Throw(place_, entry.first.Mark(),
-            "unknown key without a value (a password with a comma needs quotes)");
+            "unknown key without a value (a value with a comma needs quotes)");
     }
     std::string expected;
     for (const std::string& known : known_) expected += (expected.empty() ? "" : ", ") + known;

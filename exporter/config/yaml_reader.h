@@ -59,6 +59,7 @@ class YamlMapping {
   // The scalar's text, or null where the key is missing or empty.
   const std::string* Scalar(const std::string& key);
   [[nodiscard]] YamlPlace PlaceOf(const std::string& key) const;
+  [[nodiscard]] bool MayHoldSecrets() const;
 
   YAML::Node node_;
   YamlPlace place_;

@@ -35,7 +35,14 @@ std::optional<std::string> DecodedPart(CURLU* handle, CURLUPart part) {
 }
 
 Error Invalid(std::string_view text, std::string_view why) {
-  const std::string_view shown = text.substr(text.rfind('@') + 1);
+  std::string_view shown = text.substr(text.rfind('@') + 1);
+  shown = shown.substr(0, shown.find_first_of("?#"));
+  // Of `http://user:password`, the host forgotten, what would be the port is the password.
+  const std::size_t colon = shown.rfind(':');
+  if (colon != std::string_view::npos && !shown.substr(colon).starts_with("://") &&
+      shown.find_first_not_of("0123456789", colon + 1) != std::string_view::npos) {
+    shown = shown.substr(0, colon);
+  }
   return {ErrorKind::kProtocol, "'" + Printable(shown) + "' is not a usable proxy: " +
                                     std::string(why) + " (expected one like http://proxy:3128)"};
 }

@@ -232,7 +232,7 @@ TEST(Config, NoPasswordGetsIntoAnErrorOrIsCutShort) {
   }
   // In braces a comma ends the value.
   EXPECT_EQ(Fault(std::string(kTarget) + "    basic_auth: {username: u, password: TOP,SECRET}\n"),
-            "f.yml:4:45: targets[0].basic_auth: unknown key without a value (a password with a "
+            "f.yml:4:45: targets[0].basic_auth: unknown key without a value (a value with a "
             "comma needs quotes)");
   for (const std::string text :
        {"targets: [{registry: 'https://u:SECRET@a.example', repository: x}]",
