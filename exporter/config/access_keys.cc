@@ -14,8 +14,7 @@ CredentialsSource ReadBasicAuth(YamlMapping& yaml) {
   yaml.Get("password", source.password);
   yaml.GetPath("password_file", source.password_file);
   yaml.Finish();
-  if (source.username.empty() && source.username_file.empty()) yaml.Fail("username", "is required");
-  if (!source.username.empty() && !source.username_file.empty()) {
+  if (source.username.empty() == source.username_file.empty()) {
     yaml.Fail("username_file", "expected either username or username_file");
   }
   if (source.password.empty() == source.password_file.empty()) {
@@ -31,7 +30,8 @@ CredentialsSource ReadAuthorization(YamlMapping& yaml) {
   yaml.Get("credentials", source.token);
   yaml.GetPath("credentials_file", source.token_file);
   yaml.Finish();
-  if (type != "Bearer") yaml.Fail("type", "expected Bearer, the only type there is");
+  if (type != "Bearer")
+    yaml.Fail("type", "expected Bearer, the only type there is (basic_auth is Basic)");
   if (source.token.empty() == source.token_file.empty()) {
     yaml.Fail("credentials_file", "expected either credentials or credentials_file");
   }
@@ -65,7 +65,9 @@ std::vector<Url> ReadTokenRealms(YamlMapping& yaml) {
     Result<Url> realm = Url::Parse(text);
     if (!realm) yaml.Fail("token_realms", realm.error().message);
     if (realm->has_userinfo() || !realm->query().empty()) {
-      yaml.Fail("token_realms", "'" + realm->shown() + "' has a user name or a query");
+      yaml.Fail("token_realms", "'" + realm->shown() +
+                                    "' has a user name or a query (expected one like "
+                                    "https://auth.example.com/token)");
     }
     if (realm->origin().scheme != "https" && !realm->host().is_loopback()) {
       yaml.Fail("token_realms",
@@ -89,7 +91,11 @@ void ReadTls(YamlMapping& yaml, ConnectionOptions& connection, std::vector<std::
   }
   if (!connection.server_name.empty()) {
     const Result<Host> name = Host::Make(connection.server_name);
-    if (!name) yaml.Fail("server_name", name.error().message);
+    if (!name) {
+      yaml.Fail("server_name", name.error().message +
+                                   " (expected one like registry.example.com, without scheme and "
+                                   "port)");
+    }
     connection.server_name = name->text();
   }
   if (connection.insecure_skip_verify) {

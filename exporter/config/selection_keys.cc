@@ -17,11 +17,15 @@ void ReadPatterns(YamlMapping& tags, const std::string& key, std::vector<std::st
   }
 }
 
-// os/architecture[/variant]
+// os/architecture[/variant], as Go names them. Stricter than indexes are: what is misspelt here
+// would select nothing.
 bool IsPlatform(std::string_view text) {
   const std::vector<std::string_view> parts = Split(text, '/');
-  return (parts.size() == 2 || parts.size() == 3) &&
-         std::ranges::none_of(parts, &std::string_view::empty);
+  const auto is_name = [](std::string_view part) {
+    return !part.empty() && part.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._-") ==
+                                std::string_view::npos;
+  };
+  return (parts.size() == 2 || parts.size() == 3) && std::ranges::all_of(parts, is_name);
 }
 
 }  // namespace

@@ -344,7 +344,8 @@ TEST(Config, ErrorsNameFileLineColumnAndKey) {
        "lower case like team/app)"},
       // Credentials
       {target + "    basic_auth: {password: SECRET}\n",
-       "f.yml:4:17: targets[0].basic_auth.username: is required"},
+       "f.yml:4:17: targets[0].basic_auth.username_file: expected either username or "
+       "username_file"},
       {target + "    basic_auth: {username: u}\n",
        "f.yml:4:17: targets[0].basic_auth.password_file: expected either password or "
        "password_file"},
