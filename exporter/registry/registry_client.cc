@@ -92,13 +92,17 @@ OperationId RegistryClient::Start(const Operation& operation, Done done) {
 }
 
 void RegistryClient::AskForChange(const std::string& tag, Request& request) {
-  const ManifestCache::TagState* known = cache_.FindTag(tag);
-  if (known == nullptr) return;
+  if (cache_.FindTag(tag) == nullptr) return;
   if (heads_tell_ && std::exchange(get_made_, true)) {
     request.method = Method::kHead;
-  } else if (!known->etag.empty()) {
-    request.headers.Add("if-none-match", known->etag);
+  } else {
+    AddCondition(tag, request);
   }
+}
+
+void RegistryClient::AddCondition(const std::string& tag, Request& request) {
+  const ManifestCache::TagState* known = cache_.FindTag(tag);
+  if (known != nullptr && !known->etag.empty()) request.headers.Add("if-none-match", known->etag);
 }
 
 void RegistryClient::Send(OperationId call, Request request) {
@@ -146,32 +150,29 @@ void RegistryClient::OnReply(OperationId call, Method method, Result<Reply> repl
   }
 }
 
-// What HEAD leaves open, GET tells.
+// What HEAD leaves open, a conditional GET tells.
 void RegistryClient::AfterHead(OperationId call, Result<Reply> reply) {
   const Operation operation = operations_.at(call).operation;
+  const int status = reply ? reply->response.status : reply.error().status;
+  const bool get_may_differ = status >= 400 && status != 401 && status != 429 && status < 502;
+  if (!reply && !get_may_differ) {
+    Finish(call, std::move(reply).error());
+    return;
+  }
   if (reply && reply->redirect) {
     Finish(call, Answer(Elsewhere{*std::move(reply->redirect)}));
     return;
   }
-  if (reply) {
-    const std::string digest(reply->response.headers.Get("docker-content-digest"));
-    const ManifestCache::TagState* known = cache_.FindTag(operation.reference);
-    if (known != nullptr && known->digest == digest) {
-      Finish(call, Answer(*cache_.Find(digest)));
-      return;
-    }
-    if (!IsDigest(digest)) heads_tell_ = false;
-  } else {
-    const int status = reply.error().status;
-    const bool get_may_differ = status >= 400 && status != 401 && status != 429 && status < 502;
-    if (!get_may_differ) {
-      Finish(call, std::move(reply).error());
-      return;
-    }
-    if (status != 404 && status != 410) heads_tell_ = false;
+  const std::string digest(reply ? reply->response.headers.Get("docker-content-digest") : "");
+  const ManifestCache::TagState* known = cache_.FindTag(operation.reference);
+  if (known != nullptr && known->digest == digest) {
+    Finish(call, Answer(*cache_.Find(digest)));
+    return;
   }
-  Result<Request> request = MakeRequest(operation);
-  Send(call, *std::move(request));  // it was made before, for HEAD
+  if (!IsDigest(digest) && status != 404 && status != 410) heads_tell_ = false;
+  Result<Request> request = MakeRequest(operation);  // it was made before, for HEAD
+  AddCondition(operation.reference, *request);
+  Send(call, *std::move(request));
 }
 
 void RegistryClient::FinishLater(OperationId call, Result<Answer> answer) {

@@ -100,6 +100,8 @@ class RegistryClient {
   [[nodiscard]] Result<Request> MakeRequest(const Operation& operation) const;
   // Turns a request for a tag's manifest into one for whether it has changed.
   void AskForChange(const std::string& tag, Request& request);
+  // Makes it one that is answered with 304 where the tag still names what it named.
+  void AddCondition(const std::string& tag, Request& request);
   void Send(OperationId call, Request request);
   void Begin(OperationId call, Request request, const std::string& authorization);
   void OnReply(OperationId call, Method method, Result<Reply> reply);

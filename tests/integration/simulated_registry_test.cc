@@ -1,16 +1,10 @@
 #include <gtest/gtest.h>
 
-#include <future>
-#include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <set>
-#include <thread>
 
-#include "exporter/discovery/scanner.h"
-#include "exporter/http/curl_transport.h"
-#include "exporter/http/network_loop.h"
 #include "exporter/report/report.h"
+#include "tests/integration/scan_client.h"
 #include "tests/simulator/simulator.h"
 #include "tests/support/temp_dir.h"
 
@@ -19,7 +13,6 @@ namespace registry_backend {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::seconds;
 namespace sim = simulator;
 
 constexpr const char* kRepository = "team/app";
@@ -52,44 +45,10 @@ std::set<std::string> AllBlobs(const sim::Catalog& catalog) {
   return blobs;
 }
 
-// A client on a network thread of its own; may scan several times.
-class Client {
+class Client : public testing::ScanClient {
  public:
   explicit Client(const std::string& url, ConnectionOptions connection = {})
-      : client_({loop_, transport_, pacer_, nullptr},
-                {.registry = *Url::Parse(url),
-                 .repository = kRepository,
-                 .connection = std::make_shared<const ConnectionOptions>(std::move(connection)),
-                 .request_timeout = seconds(5)}),
-        network_([this] { loop_.Run(); }) {}
-  ~Client() {
-    loop_.Stop();
-    network_.join();
-  }
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
-
-  ScanResult Scan(const std::string& password = "secret", ScanOptions options = {}) {
-    // Shared: the network thread may still be in set_value when the future has its value.
-    const auto result = std::make_shared<std::promise<ScanResult>>();
-    loop_.Post([=, this] {
-      client_.SetCredentials({"user", password});
-      scanner_ = std::make_unique<Scanner>(loop_, client_, options, ScanHints{});
-      scanner_->Start([=, this](ScanResult scanned) {
-        scanner_.reset();
-        result->set_value(std::move(scanned));
-      });
-    });
-    return result->get_future().get();
-  }
-
- private:
-  CurlTransport transport_{{}, nullptr};
-  NetworkLoop loop_{transport_};
-  Pacer pacer_;
-  RegistryClient client_;
-  std::unique_ptr<Scanner> scanner_;
-  std::thread network_;
+      : ScanClient(url, kRepository, std::move(connection)) {}
 };
 
 std::string Report(const sim::Simulator& registry, const ScanResult& result) {
