@@ -116,5 +116,102 @@ TEST(Manifest, AMediaTypeInAMessageIsPrintable) {
       << manifest.error().message;
 }
 
+// An image whose only layer has these members besides its digest.
+std::string ImageWithLayer(const std::string& members) {
+  return R"({"config":{"digest":")" + kA + R"("},"layers":[{)" + members + R"("digest":")" + kB +
+         R"("}]})";
+}
+
+TEST(Manifest, AForeignLayersUrlsAreKeptWhereTheyAreUsable) {
+  const auto urls = [](const std::string& array) {
+    std::vector<std::string> texts;
+    const auto manifest = ParseManifest(ImageWithLayer(R"("urls":)" + array + ","), "");
+    if (!manifest) return std::vector{manifest.error().message};
+    EXPECT_TRUE(manifest->blobs.at(0).urls.empty());
+    for (const Url& url : manifest->blobs.at(1).urls) texts.push_back(url.text());
+    return texts;
+  };
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(urls(R"(["https://mcr.example/a?b=c","http://mirror.example:8080/a"])"),
+            (Texts{"https://mcr.example/a?b=c", "http://mirror.example:8080/a"}));
+  EXPECT_EQ(urls(R"(["ftp://x.example/","file:///etc/passwd","/a","",7,null,
+                     "https://u:p@x.example/","https://u@x.example/","https://x y/","https://"])"),
+            Texts());
+  EXPECT_EQ(urls(R"([])"), Texts());
+  EXPECT_EQ(urls(R"("https://x.example/")"), Texts());
+  EXPECT_EQ(urls("null"), Texts());
+  std::string many = R"(["ftp://x.example/")";
+  for (int i = 0; i < 20; ++i) many += R"(,"https://x.example/)" + std::to_string(i) + '"';
+  EXPECT_EQ(urls(many + "]").size(), 8U);
+  EXPECT_EQ(urls(many + "]").back(), "https://x.example/7");
+}
+
+TEST(Manifest, WhatIsNoImageIsAnArtifact) {
+  const auto is_artifact = [](const std::string& members, const std::string& config) {
+    const auto manifest = ParseManifest(
+        "{" + members + R"("config":{)" + config + R"("digest":")" + kA + R"("}})", "");
+    EXPECT_TRUE(manifest) << manifest.error().message;
+    return manifest && manifest->is_artifact;
+  };
+  EXPECT_FALSE(is_artifact("", ""));
+  EXPECT_FALSE(is_artifact("", R"("mediaType":"application/vnd.oci.image.config.v1+json",)"));
+  EXPECT_FALSE(is_artifact("", R"("mediaType":"application/vnd.docker.container.image.v1+json",)"));
+  EXPECT_FALSE(is_artifact(R"("artifactType":"",)", ""));
+  EXPECT_TRUE(is_artifact("", R"("mediaType":"application/vnd.oci.empty.v1+json",)"));
+  EXPECT_TRUE(is_artifact("", R"("mediaType":"application/vnd.cncf.helm.config.v1+json",)"));
+  EXPECT_TRUE(is_artifact(R"("artifactType":"application/spdx+json",)",
+                          R"("mediaType":"application/vnd.oci.image.config.v1+json",)"));
+  EXPECT_FALSE(ParseManifest(Index(""), "")->is_artifact);
+}
+
+TEST(Manifest, ItsContentTypeMayNotContradictItsKind) {
+  const struct {
+    std::string bytes;
+    std::string_view content_type;
+    bool good;
+  } kCases[] = {
+      {Image(std::string(kOciManifest)), kOciManifest, true},
+      {Image(std::string(kOciManifest)), kDockerManifest, true},  // both are images
+      {Image(std::string(kOciManifest)), kOciIndex, false},
+      {Image(std::string(kDockerManifest)), kDockerManifestList, false},
+      {Index(std::string(kOciIndex)), kDockerManifestList, true},
+      {Index(std::string(kOciIndex)), kOciManifest, false},
+      {Index(std::string(kDockerManifestList)), kDockerManifest, false},
+      {Image(""), kOciIndex, false},
+      {Index(""), kDockerManifest, false},
+      {Index(std::string(kOciIndex)), "text/plain", true},
+  };
+  for (const auto& c : kCases) {
+    const auto manifest = ParseManifest(c.bytes, c.content_type);
+    EXPECT_EQ(manifest.ok(), c.good) << c.bytes << c.content_type;
+    if (!manifest) {
+      EXPECT_NE(manifest.error().message.find("contradicts"), std::string::npos)
+          << manifest.error().message;
+    }
+  }
+}
+
+TEST(Manifest, LayersOfAnyTypeAreOrdinaryOnes) {
+  for (const std::string type : {"application/vnd.oci.image.layer.v1.tar+zstd",
+                                 "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+                                 "application/vnd.example.unheard-of", ""}) {
+    const auto manifest = ParseManifest(ImageWithLayer(R"("mediaType":")" + type + R"(",)"), "");
+    ASSERT_TRUE(manifest) << manifest.error().message;
+    EXPECT_EQ(manifest->blobs.size(), 2U) << type;
+    EXPECT_EQ(manifest->blobs.back().digest, kB);
+    EXPECT_FALSE(manifest->is_artifact) << type;
+  }
+}
+
+TEST(Manifest, Schema1IsKnownByItsContentType) {
+  EXPECT_TRUE(IsSchema1("application/vnd.docker.distribution.manifest.v1+json"));
+  EXPECT_TRUE(IsSchema1("Application/vnd.docker.distribution.manifest.v1+prettyjws ; charset=x"));
+  EXPECT_FALSE(IsSchema1("application/vnd.docker.distribution.manifest.v1"));
+  for (const std::string_view type :
+       {kDockerManifest, kDockerManifestList, kOciManifest, kOciIndex, std::string_view()}) {
+    EXPECT_FALSE(IsSchema1(type)) << type;
+  }
+}
+
 }  // namespace
 }  // namespace registry_backend

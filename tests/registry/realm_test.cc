@@ -27,5 +27,44 @@ TEST(Realm, OfAnyoneElseMayNot) {
   EXPECT_FALSE(MayHave("https://a.example.co.uk", "https://a.evil.co.uk/token"));
 }
 
+TEST(Realm, NamedByTheTargetMayHaveThemToo) {
+  const Origin registry = Url::Parse("https://registry.example.com")->origin();
+  const auto may_have = [&](std::string_view realm, std::string_view named) {
+    return CheckRealm(registry, *Url::Parse(realm), {*Url::Parse(named)}).ok();
+  };
+  constexpr std::string_view kRealm = "https://auth.other.example/token?own=1";
+  EXPECT_TRUE(may_have(kRealm, "https://auth.other.example"));
+  EXPECT_TRUE(may_have(kRealm, "https://auth.other.example:443/"));
+  EXPECT_TRUE(may_have(kRealm, "https://auth.other.example/token"));
+  EXPECT_FALSE(may_have(kRealm, "https://auth.other.example/tok"));
+  EXPECT_FALSE(may_have(kRealm, "https://auth.other.example/token/"));
+  EXPECT_FALSE(may_have(kRealm, "https://other.example"));
+  EXPECT_FALSE(may_have(kRealm, "https://sub.auth.other.example"));
+  EXPECT_FALSE(may_have(kRealm, "https://auth.other.example:444"));
+  EXPECT_FALSE(may_have(kRealm, "http://auth.other.example"));
+  EXPECT_FALSE(may_have("https://u:p@auth.other.example/token", "https://auth.other.example"));
+}
+
+TEST(Realm, OfAnotherDomainMayBeNamedAndTheErrorSaysSo) {
+  const Origin registry = Url::Parse("https://registry.example.com")->origin();
+  const auto refused = CheckRealm(registry, *Url::Parse("https://auth.other.example/token?secret"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kAuth);
+  EXPECT_EQ(refused.error().message,
+            "the token realm https://auth.other.example/token that https://registry.example.com "
+            "names may not have its credentials: it belongs to another domain (if it may have "
+            "them, put https://auth.other.example into token_realms)");
+}
+
+TEST(Realm, OfAnonymousTokensIsHttpsOrTheRegistryItself) {
+  const auto may_be_asked = [](std::string_view registry, std::string_view realm) {
+    return CheckAnonymousRealm(Url::Parse(registry)->origin(), *Url::Parse(realm)).ok();
+  };
+  EXPECT_TRUE(may_be_asked("https://r.example", "https://auth.other.example/"));
+  EXPECT_TRUE(may_be_asked("http://r.example", "http://r.example/token"));
+  EXPECT_FALSE(may_be_asked("https://r.example", "http://r.example/token"));
+  EXPECT_FALSE(may_be_asked("http://r.example", "http://169.254.169.254/token"));
+}
+
 }  // namespace
 }  // namespace registry_backend

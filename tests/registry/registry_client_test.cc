@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "tests/registry/client_fixture.h"
 
 namespace registry_backend {
@@ -9,7 +13,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using testing::FakeTransport;
 using testing::ImageOf;
 using testing::MakeResponse;
 
@@ -178,6 +181,142 @@ TEST_F(RegistryClientTest, ASchema1ManifestIsUnpullableWhateverItsDigest) {
           << why.message;
     }
   }
+}
+
+TEST_F(RegistryClientTest, WhatIsNotThereIsUnpullableUnlessItIsTheTagList) {
+  for (const int status : {404, 410}) {
+    server_ = [status](const Request&) { return MakeResponse(status); };
+    for (const Operation& operation :
+         {ManifestOf("v1"), ManifestOf(Sha256Of("x")), Blob(Sha256Of("x"))}) {
+      const auto answer = Ask(operation);
+      ASSERT_TRUE(answer) << answer.error().message;
+      EXPECT_EQ(std::get<Unpullable>(*answer).why.status, status);
+      EXPECT_EQ(std::get<Unpullable>(*answer).why.kind, ErrorKind::kHttp);
+    }
+    const auto tags = Ask(Tags());
+    ASSERT_FALSE(tags);
+    EXPECT_EQ(tags.error().status, status);
+  }
+}
+
+TEST_F(RegistryClientTest, WhatIsRefusedIsNoWordOnWhatIsThere) {
+  for (const auto& [status, kind] :
+       {std::pair(403, ErrorKind::kAuth), {407, ErrorKind::kAuth}, {400, ErrorKind::kHttp}}) {
+    server_ = [status = status](const Request&) { return MakeResponse(status); };
+    for (const Operation& operation : {Tags(), ManifestOf("v1"), Blob(Sha256Of("x"))}) {
+      EXPECT_EQ(Ask(operation).error().kind, kind) << status;
+    }
+  }
+}
+
+TEST_F(RegistryClientTest, ABrokenManifestIsUnpullableWhereItsDigestShowsThatItIsNoOnesElse) {
+  const std::string page = "<html>log in</html>";
+  std::string named;
+  server_ = [&](const Request&) {
+    return MakeResponse(200, page, {{"Docker-Content-Digest", named}});
+  };
+  const auto stray = Ask(ManifestOf("v1"));
+  ASSERT_FALSE(stray) << "it may be a proxy's say";
+  EXPECT_EQ(stray.error().kind, ErrorKind::kProtocol);
+  for (const bool by_header : {true, false}) {
+    named = by_header ? Sha256Of(page) : "";
+    const auto answer = Ask(ManifestOf(by_header ? "v1" : Sha256Of(page)));
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_EQ(std::get<Unpullable>(*answer).why.kind, ErrorKind::kProtocol);
+    EXPECT_NE(std::get<Unpullable>(*answer).why.message.find("no JSON object"), std::string::npos);
+  }
+}
+
+TEST_F(RegistryClientTest, AHeaderThatNamesNoDigestIsNone) {
+  for (const std::string named : {"", "sha256:short", "md5:x", "x\r\ny"}) {
+    server_ = [&](const Request&) {
+      return MakeResponse(200, kImage, {{"Docker-Content-Digest", named}});
+    };
+    const auto answer = Ask(ManifestOf("v1"));
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_EQ(std::get<FetchedManifest>(*answer).digest, Sha256Of(kImage)) << named;
+  }
+}
+
+TEST_F(RegistryClientTest, EveryAnswerHasALimit) {
+  const std::pair<Operation, std::size_t> kCases[] = {
+      {Tags(), std::size_t{16} * 1024 * 1024},
+      {ManifestOf("v1"), std::size_t{4} * 1024 * 1024},
+      {Blob(Sha256Of("x")), std::size_t{16} * 1024}};
+  for (const auto& [operation, bytes] : kCases) {
+    static_cast<void>(Ask(operation));
+    const Request& sent = transport_.requests.back();
+    EXPECT_EQ(sent.max_body_bytes, bytes) << sent.operation;
+    EXPECT_EQ(sent.max_header_bytes, std::size_t{64} * 1024);
+  }
+}
+
+TEST_F(RegistryClientTest, ABlobsRedirectsOnItsOwnHostAreFollowedWithTheSameQuestion) {
+  server_ = [](const Request& request) {
+    EXPECT_EQ(request.headers.Get("range"), "bytes=0-0");
+    if (request.url.path() == "/v2/team/app/blobs/" + Sha256Of("x")) {
+      return MakeResponse(308, "", {{"Location", "//r.example/storage?key=K"}});
+    }
+    EXPECT_EQ(request.url.text(), "https://r.example/storage?key=K");
+    return MakeResponse(302, "", {{"Location", "https://u:p@cdn.example/?signature=S"}});
+  };
+  const auto answer = Ask(Blob(Sha256Of("x")));
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(std::get<BlobSource>(*answer).url.shown(), "https://cdn.example/");
+  EXPECT_EQ(transport_.requests.size(), 2U) << "the other host is not asked";
+}
+
+TEST_F(RegistryClientTest, CredentialsStayWithTheOriginTheyAreFor) {
+  client().SetCredentials({"user", "secret"});
+  server_ = [](const Request& request) {
+    if (request.headers.Get("authorization").empty()) {
+      return MakeResponse(401, "", {{"WWW-Authenticate", "Basic realm=x"}});
+    }
+    return MakeResponse(307, "", {{"Location", "http://r.example/downgraded"}});
+  };
+  EXPECT_EQ(std::get<BlobSource>(*Ask(Blob(Sha256Of("x")))).url.text(),
+            "http://r.example/downgraded");
+  EXPECT_TRUE(std::holds_alternative<Elsewhere>(*Ask(ManifestOf("v1"))));
+  EXPECT_TRUE(std::holds_alternative<Elsewhere>(*Ask(Tags())));
+  for (const Request& request : transport_.requests) {
+    EXPECT_EQ(request.url.origin().text(), "https://r.example");
+  }
+}
+
+TEST_F(RegistryClientTest, TheNextPageMayBeGivenInFull) {
+  const std::string next = "https://r.example/v2/team/app/tags/list?n=2&last=b";
+  server_ = [&](const Request& request) {
+    return request.url.text() == next
+               ? MakeResponse(200, R"({"tags":["c"]})")
+               : MakeResponse(200, R"({"tags":["a"]})", {{"Link", "<" + next + ">; rel=next"}});
+  };
+  const auto first = Ask(Tags());
+  ASSERT_TRUE(first);
+  ASSERT_TRUE(std::get<TagPage>(*first).next);
+  const auto second = Ask(Tags(std::get<TagPage>(*first).next->text()));
+  ASSERT_TRUE(second);
+  EXPECT_EQ(std::get<TagPage>(*second).tags, std::vector<std::string>{"c"});
+  EXPECT_FALSE(std::get<TagPage>(*second).next);
+}
+
+TEST_F(RegistryClientTest, OneAnswerTooManyRequestsSlowsAllThatIsAskedOfTheRegistry) {
+  bool busy = true;
+  server_ = [&](const Request&) {
+    return std::exchange(busy, false) ? MakeResponse(429, "", {{"Retry-After", "7"}})
+                                      : MakeResponse(206);
+  };
+  RegistryClient neighbour({loop_, transport_, pacer_, nullptr},
+                           {*Url::Parse("https://r.example"), "team/other", {}});
+  int done = 0;
+  const auto count = [&](const Result<Answer>& answer) { done += answer ? 1 : 0; };
+  client().Start(Blob(Sha256Of("x")), count);
+  loop_.Advance(milliseconds(10));
+  client().Start(Blob(Sha256Of("y")), count);
+  neighbour.Start(Blob(Sha256Of("z")), count);
+  loop_.Advance(seconds(6));
+  EXPECT_EQ(transport_.requests.size(), 1U);
+  loop_.Advance(seconds(2));
+  EXPECT_EQ(done, 3);
 }
 
 }  // namespace
