@@ -113,6 +113,7 @@ ErrorKind KindOf(CURLcode code) {
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CLIENTCERT:
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_INVALIDCERTSTATUS:
       return ErrorKind::kTls;
@@ -154,7 +155,12 @@ Error ErrorOf(const Transfer& transfer, CURLcode code) {
             where + "the proxy makes no tunnel: status " + std::to_string(proxy_status)};
   }
   const std::string_view text = Trim(transfer.error_text);
-  return {KindOf(code), where + std::string(text.empty() ? curl_easy_strerror(code) : text)};
+  // With TLS 1.3 the server's verdict on our certificate comes after the handshake, as an alert in
+  // place of the answer (RFC 8446 §4.4.2.4).
+  const bool on_the_wire = code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR;
+  const bool alerted = on_the_wire && text.find(" alert ") != std::string_view::npos;
+  return {alerted ? ErrorKind::kTls : KindOf(code),
+          where + std::string(text.empty() ? curl_easy_strerror(code) : text)};
 }
 
 template <typename Value>
