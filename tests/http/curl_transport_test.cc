@@ -10,13 +10,16 @@
 #include <utility>
 #include <vector>
 
+#include "tests/http/fetch.h"
 #include "tests/support/raw_server.h"
+#include "tests/support/temp_dir.h"
 
 namespace registry_backend {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using testing::Fetch;
 using testing::HttpText;
 using testing::RawConnection;
 using testing::RawServer;
@@ -38,18 +41,8 @@ class CurlTransportTest : public ::testing::Test {
     return request;
   }
 
-  // Sends the request and runs the loop until its answer is there.
   Result<Response> Ask(Request request, Duration timeout = seconds(20)) {
-    NetworkLoop loop(transport_);
-    std::optional<Result<Response>> answer;
-    transport_.Start(std::move(request), loop.Now() + timeout, [&](Result<Response> result) {
-      EXPECT_FALSE(answer.has_value()) << "done ran twice";
-      answer.emplace(std::move(result));
-      loop.Stop();
-    });
-    EXPECT_FALSE(answer.has_value()) << "done ran before the loop";
-    loop.Run();
-    return *std::move(answer);
+    return Fetch(transport_, std::move(request), timeout);
   }
 
   CountingObserver observer_;
@@ -323,6 +316,133 @@ TEST_F(CurlTransportTest, UsesOnlyTheProxyItIsTold) {
   EXPECT_EQ(Ask(Get("http://registry.invalid/v2/")).error().kind, ErrorKind::kDns)
       << "the environment is the command's business";
   unsetenv("http_proxy");
+}
+
+TEST_F(CurlTransportTest, AHeadHasNoBodyToWaitFor) {
+  RawServer server([](RawConnection& connection) {
+    for (std::string head; !(head = connection.ReadRequest()).empty();) {
+      EXPECT_TRUE(head.starts_with("HEAD /x HTTP/1.1\r\n")) << head;
+      connection.Send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nETag: \"x\"\r\n\r\n");
+    }
+  });
+  for (int i = 0; i < 2; ++i) {
+    Request request = Get(server.url() + "/x");
+    request.method = Method::kHead;
+    const auto response = Ask(std::move(request));
+    ASSERT_TRUE(response) << response.error().message;
+    EXPECT_EQ(response->status, 200);
+    EXPECT_EQ(response->headers.Get("etag"), "\"x\"");
+    EXPECT_EQ(response->body, "");
+  }
+  EXPECT_EQ(server.accepted(), 1) << "the connection is kept";
+}
+
+TEST_F(CurlTransportTest, PostsAFormAndThenGetsAgain) {
+  RawServer server([&](RawConnection& connection) {
+    for (std::string head; !(head = connection.ReadRequest()).empty();) {
+      const std::string body = head.starts_with("POST ") ? connection.ReadUntil("b%2Bb") : "";
+      const std::string seen = head + body;
+      connection.Send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(seen.size()) +
+                      "\r\n\r\n" + seen);
+    }
+  });
+  Request request = Get(server.url() + "/token");
+  request.method = Method::kPost;
+  request.form = "grant_type=refresh_token&refresh_token=b%2Bb";
+  const auto posted = Ask(std::move(request));
+  ASSERT_TRUE(posted) << posted.error().message;
+  EXPECT_TRUE(posted->body.starts_with("POST /token HTTP/1.1\r\n")) << posted->body;
+  EXPECT_NE(posted->body.find("\r\nContent-Type: application/x-www-form-urlencoded\r\n"),
+            std::string::npos)
+      << posted->body;
+  EXPECT_NE(posted->body.find("\r\nContent-Length: 44\r\n"), std::string::npos) << posted->body;
+  EXPECT_TRUE(posted->body.ends_with("\r\n\r\ngrant_type=refresh_token&refresh_token=b%2Bb"));
+
+  const auto got = Ask(Get(server.url() + "/token"));
+  ASSERT_TRUE(got) << got.error().message;
+  EXPECT_TRUE(got->body.starts_with("GET /token HTTP/1.1\r\n")) << got->body;
+  EXPECT_EQ(got->body.find("refresh_token"), std::string::npos) << "handles are used again";
+}
+
+TEST_F(CurlTransportTest, OnlyTheProxySeesItsUserAndPassword) {
+  const auto echo = [](RawConnection& connection) {
+    connection.Send(HttpText(200, connection.ReadRequest()));
+  };
+  RawServer proxy(echo);
+  RawServer direct(echo);
+  ConnectionOptions options;
+  options.http_proxy = *ParseProxy("http://pro%40xy:pa%3A55@" + proxy.host());
+  options.no_proxy = "127.0.0.1";
+  Request request = Get("http://registry.invalid/");
+  request.connection = std::make_shared<const ConnectionOptions>(options);
+  const auto proxied = Ask(request);
+  ASSERT_TRUE(proxied) << proxied.error().message;
+  EXPECT_NE(proxied->body.find("\r\nProxy-Authorization: Basic cHJvQHh5OnBhOjU1\r\n"),
+            std::string::npos)
+      << proxied->body;
+  request.url = *Url::Parse(direct.url() + "/");
+  const auto unproxied = Ask(request);
+  ASSERT_TRUE(unproxied) << unproxied.error().message;
+  EXPECT_EQ(unproxied->body.find("Proxy-Authorization"), std::string::npos) << unproxied->body;
+  EXPECT_EQ(unproxied->body.find("uthorization"), std::string::npos) << unproxied->body;
+}
+
+TEST_F(CurlTransportTest, AProxyThatWantsAnotherUserIsAnAuthError) {
+  RawServer proxy([](RawConnection& connection) {
+    while (!connection.ReadRequest().empty()) {
+      connection.Send(
+          "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=x\r\n"
+          "Content-Length: 0\r\n\r\n");
+    }
+  });
+  for (const std::string user : {"", "SECRET:SECRET@"}) {
+    ConnectionOptions options;
+    options.https_proxy = options.http_proxy = *ParseProxy("http://" + user + proxy.host());
+    Request request = Get("https://registry.invalid/v2/?SECRET");
+    request.connection = std::make_shared<const ConnectionOptions>(options);
+    const auto tunnelled = Ask(request);
+    ASSERT_FALSE(tunnelled);
+    EXPECT_EQ(ReasonName(tunnelled.error().kind), "auth") << tunnelled.error().message;
+    EXPECT_TRUE(tunnelled.error().message.starts_with("https://registry.invalid/v2/: the proxy "))
+        << tunnelled.error().message;
+    EXPECT_EQ(tunnelled.error().message.find("SECRET"), std::string::npos)
+        << tunnelled.error().message;
+    request.url = *Url::Parse("http://registry.invalid/v2/");
+    EXPECT_EQ(Ask(request)->status, 407) << "of plain http it is an answer like others";
+  }
+}
+
+TEST_F(CurlTransportTest, AProxyThatMakesNoTunnelOrIsNotThereIsNamed) {
+  RawServer refusing([](RawConnection& connection) {
+    connection.ReadRequest();
+    connection.Send(HttpText(502, ""));
+  });
+  const std::string closed_port = [] { return RawServer([](RawConnection&) {}).url(); }();
+  for (const auto& [url, kind] : {std::pair(refusing.url(), ErrorKind::kConnect),
+                                  {closed_port, ErrorKind::kConnect},
+                                  {std::string("http://proxy.invalid"), ErrorKind::kDns}}) {
+    ConnectionOptions options;
+    options.https_proxy = *ParseProxy(url);
+    Request request = Get("https://registry.invalid/v2/");
+    request.connection = std::make_shared<const ConnectionOptions>(options);
+    const auto answer = Ask(request);
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(ReasonName(answer.error().kind), ReasonName(kind)) << answer.error().message;
+  }
+}
+
+TEST_F(CurlTransportTest, ReadsNoNetrc) {
+  RawServer server(
+      [](RawConnection& connection) { connection.Send(HttpText(200, connection.ReadRequest())); });
+  const testing::TempDir home;
+  testing::WriteFile(home / ".netrc", "machine 127.0.0.1 login user password pa55\n");
+  const char* const before = std::getenv("HOME");
+  const std::string old_home = before == nullptr ? "" : before;
+  setenv("HOME", home.path().c_str(), 1);
+  const auto answer = Ask(Get(server.url() + "/"));
+  setenv("HOME", old_home.c_str(), 1);
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->body.find("Authorization"), std::string::npos) << answer->body;
 }
 
 }  // namespace

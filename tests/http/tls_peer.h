@@ -1,0 +1,42 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "tests/simulator/certificate.h"
+#include "tests/support/raw_server.h"
+
+namespace registry_backend::testing {
+
+// The server's side of TLS over one connection of a RawServer. Used by the connection's thread
+// only.
+class TlsPeer {
+ public:
+  enum class ClientCertificate { kNotAsked, kAsked, kRequired };
+
+  // Shakes hands; any certificate of the client is taken, and shown by client_certificate. Throws
+  // std::runtime_error if OpenSSL cannot use `certificate`.
+  TlsPeer(RawConnection& connection, const simulator::Certificate& certificate,
+          ClientCertificate client_certificate = ClientCertificate::kNotAsked);
+  ~TlsPeer();
+  TlsPeer(const TlsPeer&) = delete;
+  TlsPeer& operator=(const TlsPeer&) = delete;
+
+  // Whether the handshake succeeded.
+  [[nodiscard]] bool ok() const;
+  // The server name that the client asked for (SNI), or empty.
+  [[nodiscard]] std::string server_name() const;
+  // The client's certificate, PEM, or empty.
+  [[nodiscard]] std::string client_certificate() const;
+
+  // As those of RawConnection.
+  std::string ReadRequest();
+  bool Send(std::string_view data);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace registry_backend::testing
