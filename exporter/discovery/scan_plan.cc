@@ -231,7 +231,10 @@ void ScanPlan::Learn(const FetchedManifest& fetched, int depth) {
                           .is_artifact = manifest.is_artifact};
   std::vector<const Descriptor*> selected;
   for (const Descriptor& child : manifest.manifests) {
-    if (!IsSelected(child)) continue;
+    if (!IsSelected(child)) {
+      left_out_any_ = true;
+      continue;
+    }
     selected.push_back(&child);
     scanned.manifests.push_back({child.platform, child.digest});
   }
@@ -451,6 +454,11 @@ void ScanPlan::TakeBlobs() {
     }
   }
   result_.asked.blobs = blobs_.size();
+  // Rather a platform misspelt than a repository without anything to pull.
+  if (blobs_.empty() && left_out_any_ && result_.reasons.empty()) {
+    Fail(ScanError::Scope::kTarget, "",
+         {ErrorKind::kProtocol, "the repository has nothing for the platforms that are selected"});
+  }
   // A store that has lost everything looks like this, and so does one that is not there just now:
   // nothing follows from it about the hosts.
   if (!blobs_.empty() && result_.unpullable.blobs == blobs_.size()) {

@@ -126,6 +126,7 @@ class ScanPlan {
   std::size_t under_way_ = 0;
   std::uint64_t finished_ = 0;
   bool overflowed_ = false;
+  bool left_out_any_ = false;  // for its platform
 
   bool witnesses_called_ = false;
   std::deque<Witness> witness_queue_;

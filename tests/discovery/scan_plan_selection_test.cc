@@ -123,6 +123,17 @@ TEST_F(SelectionTest, OfAnIndexOnlyWhatIsForThePlatformsIsAskedFor) {
   }
 }
 
+TEST_F(SelectionTest, WhereNothingIsForThePlatformsTheScanIsPartialAndSaysSo) {
+  options_.platforms = {"linux/x86_64"};
+  PutTags({"t"});
+  Put("t", Answer(PlatformIndex("i", {{"m", "linux/amd64"}, {"n", "linux/arm64"}})));
+  const ScanResult result = Run();
+  EXPECT_EQ(result.outcome, ScanOutcome::kPartial) << "nothing follows about hosts";
+  EXPECT_EQ(result.main_error()->kind, ErrorKind::kProtocol);
+  EXPECT_EQ(result.main_error()->message,
+            "the repository has nothing for the platforms that are selected");
+}
+
 TEST_F(SelectionTest, AnImageThatIsInNoIndexIsForAnyPlatform) {
   options_.platforms = {"linux/s390x"};
   PutTags({"t"});
