@@ -118,28 +118,30 @@ Result<std::vector<TargetOptions>> TargetsFromFile(const ScanCommand& command) {
   return targets;
 }
 
-// One target's client, scanner and, in the end, result.
+// One target's client, scanner and, in the end, result. Without a client the result is there from
+// the start.
 struct Job {
-  Job(Network network, TargetOptions target)
-      : options(std::move(target)), client(network, options.registry) {}
+  explicit Job(TargetOptions target) : options(std::move(target)) {}
 
   TargetOptions options;
-  RegistryClient client;
+  std::optional<RegistryClient> client;
   std::optional<Scanner> scanner;
   ScanResult result;
 };
 
 // Runs all jobs at once, on this thread.
 void RunJobs(NetworkLoop& loop, const std::vector<std::unique_ptr<Job>>& jobs) {
-  std::size_t left = jobs.size();
+  std::size_t left = 0;
   for (const auto& job : jobs) {
-    job->scanner.emplace(loop, job->client, job->options.scan, ScanHints{});
+    if (!job->client) continue;
+    ++left;
+    job->scanner.emplace(loop, *job->client, job->options.scan, ScanHints{});
     job->scanner->Start([&loop, &left, raw = job.get()](ScanResult result) {
       raw->result = std::move(result);
       if (--left == 0) loop.Stop();
     });
   }
-  loop.Run();
+  if (left > 0) loop.Run();
 }
 
 int ExitCodeOf(ScanOutcome outcome) {
@@ -200,13 +202,18 @@ int RunScan(const ScanCommand& command) {
     pacer.Limit(target.registry.registry.origin(), target.scan.max_requests_per_second);
     Result<Credentials> credentials = ReadCredentials(
         target.credentials, {target.registry.registry.host(), target.registry.repository});
-    if (!credentials) {
+    if (!credentials && command.config_file.empty()) {
       PrintError(credentials.error().message);
       return kExitUsage;
     }
-    jobs.push_back(
-        std::make_unique<Job>(Network{loop, transport, pacer, nullptr}, std::move(target)));
-    jobs.back()->client.SetCredentials(*std::move(credentials));
+    jobs.push_back(std::make_unique<Job>(std::move(target)));
+    Job& job = *jobs.back();
+    if (credentials) {
+      job.client.emplace(Network{loop, transport, pacer, nullptr}, job.options.registry);
+      job.client->SetCredentials(*std::move(credentials));
+    } else {
+      job.result = ScanThatCouldNotBegin(credentials.error(), WallClock::now());
+    }
   }
   RunJobs(loop, jobs);
   Print(jobs, command.output);

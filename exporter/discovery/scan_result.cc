@@ -92,4 +92,11 @@ const Error* ScanResult::main_error() const {
   return most == reasons.end() ? nullptr : &most->second.first;
 }
 
+ScanResult ScanThatCouldNotBegin(const Error& why, WallTime now) {
+  ScanResult result;
+  result.started = result.finished = now;
+  result.AddError({ScanError::Scope::kTarget, "", "", why});
+  return result;
+}
+
 }  // namespace registry_backend

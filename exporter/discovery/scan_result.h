@@ -143,4 +143,7 @@ struct ScanResult {
   [[nodiscard]] const Error* main_error() const;
 };
 
+// Of a scan that failed at `now` before anything was asked.
+ScanResult ScanThatCouldNotBegin(const Error& why, WallTime now);
+
 }  // namespace registry_backend

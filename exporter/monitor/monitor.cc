@@ -34,14 +34,6 @@ ScanHints HintsOf(const TargetState& state) {
   return hints;
 }
 
-// What a scan that could not even begin found.
-ScanResult FailedBefore(const Error& error) {
-  ScanResult result;
-  result.started = result.finished = WallClock::now();
-  result.AddError({ScanError::Scope::kTarget, "", "", error});
-  return result;
-}
-
 }  // namespace
 
 struct Monitor::Target {
@@ -162,7 +154,7 @@ void Monitor::ReadCredentialsAndScan(Target& target) {
 
 void Monitor::Scan(Target& target, Result<Credentials> credentials) {
   if (!credentials) {
-    Finish(target, FailedBefore(credentials.error()));
+    Finish(target, ScanThatCouldNotBegin(credentials.error(), WallClock::now()));
     return;
   }
   target.client.SetCredentials(std::move(credentials).value());

@@ -139,6 +139,35 @@ TEST(CommandLine, ScanOfAFilesTargets) {
   EXPECT_EQ(Json::parse(one.out)["outcome"], "complete");
 }
 
+TEST(CommandLine, CredentialsThatCannotBeReadFailTheirTargetAlone) {
+  sim::Simulator registry(WithPassword(), TeamApp());
+  const TempDir dir("config");
+  testing::WriteFile(dir / "password", "secret");
+  testing::WriteFile(dir / "c.yml",
+                     "targets:\n"
+                     "- {name: bad, registry: \"https://r.example\", repository: a/b, "
+                     "basic_auth: {username: user, password_file: missing}}\n"
+                     "- {name: good, registry: \"" +
+                         registry.base_url() +
+                         "\", repository: team/app, "
+                         "basic_auth: {username: user, password_file: password}}\n");
+  const RunResult both = RunProgram({"scan", "--config.file", (dir / "c.yml").string()});
+  EXPECT_EQ(both.exit_code, 1);
+  EXPECT_NE(both.err.find("bad: the scan failed (credentials): password file " +
+                          (dir / "missing").string()),
+            std::string::npos)
+      << both.err;
+  const Json reports = Json::parse(both.out);
+  ASSERT_EQ(reports.size(), 2U);
+  EXPECT_EQ(reports[0]["outcome"], "failed");
+  EXPECT_EQ(reports[0]["errors"][0]["reason"], "credentials");
+  EXPECT_EQ(reports[1]["outcome"], "complete");
+  const RunResult alone =
+      RunProgram({"scan", "--config.file", (dir / "c.yml").string(), "--target", "bad"});
+  EXPECT_EQ(alone.exit_code, 1);
+  EXPECT_EQ(Json::parse(alone.out)["error"], "Credentials could not be read");
+}
+
 TEST(CommandLine, ConfigCheckOnlyChecks) {
   const TempDir dir("config");
   testing::WriteFile(dir / "c.yml",
