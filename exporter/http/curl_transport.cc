@@ -19,6 +19,9 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kLongestConnect{10'000};
+// libcurl 7.88 may keep an answer that it read on behalf of another stream of an HTTP/2 connection,
+// and tell nobody until it is asked again: no wait is longer while calls are under way.
+constexpr milliseconds kLongestPoll{100};
 constexpr std::size_t kIdleHandles = 64;
 constexpr long kIdleConnections = 128;
 
@@ -276,6 +279,7 @@ class CurlTransport::Impl {
   }
 
   void Poll(milliseconds timeout) {
+    if (!transfers_.empty()) timeout = std::min(timeout, kLongestPoll);
     if (!failed_early_.empty()) timeout = milliseconds::zero();
     int running = 0;
     curl_multi_poll(multi_, nullptr, 0, static_cast<int>(timeout.count()), nullptr);

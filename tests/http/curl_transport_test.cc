@@ -260,6 +260,21 @@ TEST_F(CurlTransportTest, DoneMayStartAndCancelOthers) {
   EXPECT_EQ(done, 1);
 }
 
+// What libcurl has read and keeps to itself, no socket tells; see TlsAccess for how that looks.
+TEST_F(CurlTransportTest, APollIsShortWhileACallIsUnderWay) {
+  std::atomic<bool> asked = false;
+  RawServer server([&](RawConnection& connection) {
+    connection.ReadRequest();
+    asked = true;
+    connection.Stall();
+  });
+  transport_.Start(Get(server.url() + "/"), Clock::now() + seconds(600), [](const auto&) {});
+  while (!asked) transport_.Poll(milliseconds(10));
+  const Time start = Clock::now();
+  transport_.Poll(seconds(60));
+  EXPECT_LT(Clock::now() - start, seconds(10));
+}
+
 TEST_F(CurlTransportTest, DestructionEndsWhatIsUnderWay) {
   RawServer server([](RawConnection& connection) {
     connection.ReadRequest();
