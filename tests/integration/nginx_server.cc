@@ -31,11 +31,16 @@ constexpr char kServer[] = R"(    keepalive_requests 1000000;
     }
 )";
 
+NginxOptions WithCertificate(NginxOptions options, const std::filesystem::path& directory) {
+  if (options.tls.certificate.empty()) options.tls = MakeSelfSigned(directory);
+  return options;
+}
+
 }  // namespace
 
-NginxServer::NginxServer(std::string upstream, CertificateFiles tls)
+NginxServer::NginxServer(std::string upstream, NginxOptions options)
     : upstream_(std::move(upstream)),
-      tls_(tls.certificate.empty() ? MakeSelfSigned(directory_.path()) : std::move(tls)) {
+      options_(WithCertificate(std::move(options), directory_.path())) {
   process_ = WithFreePort([this](std::uint16_t port) {
     port_ = port;
     return Start(port);
@@ -62,11 +67,17 @@ std::string NginxServer::Configuration(std::uint16_t port) const {
   }
   text += "  log_format test '$server_protocol $request_method $request_uri $status';\n";
   text += "  access_log " + directory + "/access.log test;\n";
+  text += "  log_format names '$http_host $ssl_server_name';\n";
+  text += "  access_log " + directory + "/names.log names;\n";
   text += "  upstream upstream_of_the_test {\n    server " + upstream_ + ";\n";
   text += "    keepalive 256;\n    keepalive_requests 1000000;\n  }\n";
   text += "  server {\n    listen 127.0.0.1:" + std::to_string(port) + " ssl http2;\n";
-  text += "    ssl_certificate " + tls_.certificate.string() + ";\n";
-  text += "    ssl_certificate_key " + tls_.key.string() + ";\n";
+  text += "    ssl_certificate " + options_.tls.certificate.string() + ";\n";
+  text += "    ssl_certificate_key " + options_.tls.key.string() + ";\n";
+  if (!options_.client_authorities.empty()) {
+    text += "    ssl_client_certificate " + options_.client_authorities.string() + ";\n";
+    text += "    ssl_verify_client on;\n";
+  }
   return text + kServer + "  }\n}\n";
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 namespace registry_backend::testing {
 
@@ -11,9 +12,11 @@ struct CertificateFiles {
 
 enum class KeyType { kEc, kRsa };  // P-256; 2048 bits
 
-// A self-signed certificate for 127.0.0.1 and localhost, valid for two days, written into
-// `directory` (made if it is missing) by the openssl program. Throws std::runtime_error.
-[[nodiscard]] CertificateFiles MakeSelfSigned(const std::filesystem::path& directory,
-                                              KeyType key_type = KeyType::kEc);
+// A self-signed certificate for `names` (as openssl writes a subjectAltName), valid for two days,
+// written into `directory` (made if it is missing) by the openssl program. Throws
+// std::runtime_error.
+[[nodiscard]] CertificateFiles MakeSelfSigned(
+    const std::filesystem::path& directory, KeyType key_type = KeyType::kEc,
+    const std::string& names = "IP:127.0.0.1,DNS:localhost");
 
 }  // namespace registry_backend::testing
