@@ -1,9 +1,16 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <atomic>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "tests/integration/exporter_process.h"
 #include "tests/integration/server_process.h"
 #include "tests/simulator/simulator.h"
+#include "tests/support/http_get.h"
+#include "tests/support/raw_server.h"
 #include "tests/support/temp_dir.h"
 
 // The program as a user runs it, on the simulated registry.
@@ -11,6 +18,9 @@ namespace registry_backend {
 namespace {
 
 using Json = nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
 using testing::RunResult;
 using testing::TempDir;
 namespace sim = simulator;
@@ -30,6 +40,49 @@ sim::Options WithPassword() {
   options.password = "secret";
   return options;
 }
+
+// The same with these variables set.
+RunResult RunWith(const std::map<std::string, std::string>& environment,
+                  const std::vector<std::string>& arguments) {
+  testing::SubprocessOptions options = testing::HermeticOptions();
+  options.env = environment;
+  std::erase_if(options.unset_env,
+                [&](const std::string& name) { return environment.contains(name); });
+  std::vector<std::string> argv = {REGISTRY_BACKEND_EXPORTER};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return testing::RunToEnd(argv, options);
+}
+
+// `scan` of a simulated registry's team/app.
+std::vector<std::string> ScanOf(const sim::Simulator& registry,
+                                const std::vector<std::string>& more = {}) {
+  std::vector<std::string> arguments = {"scan", "--registry", registry.base_url(), "--repo",
+                                        "team/app"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+sim::Options WithTokens() {
+  sim::Options options = WithPassword();
+  options.authentication = sim::Authentication::kBearer;
+  return options;
+}
+
+// One that the registry takes for pulls.
+std::string TokenOf(const sim::Simulator& registry) {
+  const testing::HttpAnswer answer = testing::HttpGet(
+      registry.base_url() + "/token?service=registry-simulator&scope=repository:team/app:pull",
+      {.username = "user", .password = "secret"});
+  EXPECT_EQ(answer.status, 200) << answer.error;
+  return Json::parse(answer.body).at("token");
+}
+
+// A docker config file with the password of `host`.
+std::string DockerConfigFor(const std::string& host) {
+  return R"({"auths":{")" + host + R"(":{"auth":"dXNlcjpzZWNyZXQ="}}})";  // user:secret
+}
+
+std::string Output(const RunResult& result) { return result.out + result.err; }
 
 TEST(CommandLine, SaysItsVersionAndItsUsage) {
   const RunResult version = RunProgram({"--version"});
@@ -200,6 +253,232 @@ TEST(CommandLine, CredentialsOfTheEnvironmentDoNotGoToAFilesTarget) {
       {REGISTRY_BACKEND_EXPORTER, "scan", "--registry", registry.base_url(), "--repo", "team/app"},
       options);
   EXPECT_EQ(beside.exit_code, 0) << beside.err;
+}
+
+TEST(CommandLine, ATokenIsShownToTheRegistryAsItIs) {
+  sim::Simulator registry(WithTokens(), TeamApp());
+  const std::string token = TokenOf(registry);
+  registry.ResetStats();
+  for (const RunResult& result : {RunProgram(ScanOf(registry, {"--token", token})),
+                                  RunWith({{"REGISTRY_TOKEN", token}}, ScanOf(registry))}) {
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_THAT(Output(result), Not(HasSubstr(token)));
+  }
+  EXPECT_EQ(registry.GetStats().Count(sim::Operation::kToken), 0U) << "it needs no other";
+}
+
+TEST(CommandLine, AWrongTokenExitsOneAndIsNotShown) {
+  sim::Simulator registry(WithTokens(), TeamApp());
+  const RunResult result = RunProgram(ScanOf(registry, {"--token", "SECRET"}));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(Json::parse(result.out)["error"], "Authentication failed");
+  EXPECT_THAT(Output(result), Not(HasSubstr("SECRET")));
+  const RunResult broken = RunProgram(ScanOf(registry, {"--token", "SEC\nRET"}));
+  EXPECT_EQ(broken.exit_code, 2);
+  EXPECT_THAT(Output(broken), AllOf(HasSubstr("token: it holds a character that no token may have"),
+                                    Not(HasSubstr("RET"))));
+}
+
+TEST(CommandLine, ADockerConfigFileHasTheCredentialsOfItsHostsOnly) {
+  sim::Simulator registry(WithPassword(), TeamApp());
+  const TempDir dir("docker");
+  const std::string file = (dir / "config.json").string();
+  testing::WriteFile(file, DockerConfigFor(registry.authority()));
+  const std::map<std::string, std::string> folder = {{"DOCKER_CONFIG", dir.path().string()}};
+  EXPECT_EQ(RunProgram(ScanOf(registry, {"--docker-config", file})).exit_code, 0);
+  EXPECT_EQ(RunWith(folder, ScanOf(registry)).exit_code, 0);
+
+  testing::WriteFile(file, DockerConfigFor("other.example"));
+  registry.ResetStats();
+  EXPECT_EQ(RunProgram(ScanOf(registry, {"--docker-config", file})).exit_code, 1);
+  EXPECT_EQ(RunWith(folder, ScanOf(registry)).exit_code, 1);
+  const sim::Stats stats = registry.GetStats();
+  for (const auto& [request, count] : stats.counts) EXPECT_EQ(request.authorization, "");
+}
+
+TEST(CommandLine, ADockerConfigFileThatCannotBeUsedIsAnErrorThatNamesIt) {
+  sim::Simulator registry(sim::Options{}, TeamApp());
+  const TempDir dir("docker");
+  const std::string file = (dir / "config.json").string();
+  const RunResult missing = RunProgram(ScanOf(registry, {"--docker-config", file}));
+  EXPECT_EQ(missing.exit_code, 2);
+  EXPECT_THAT(missing.err, HasSubstr("docker config file " + file + ": No such file or directory"));
+
+  testing::WriteFile(file, R"({"auths":{"r.example":{"auth":"SECRET)");
+  for (const RunResult& broken :
+       {RunProgram(ScanOf(registry, {"--docker-config", file})),
+        RunWith({{"DOCKER_CONFIG", dir.path().string()}}, ScanOf(registry))}) {
+    EXPECT_EQ(broken.exit_code, 2);
+    EXPECT_THAT(broken.err, AllOf(HasSubstr(file), Not(HasSubstr("SECRET"))));
+  }
+  EXPECT_EQ(registry.GetStats().total, 0U);
+}
+
+TEST(CommandLine, AFolderOfDockersWithoutAFileIsAsGoodAsNone) {
+  sim::Simulator registry(sim::Options{}, TeamApp());
+  const TempDir dir("docker");
+  EXPECT_EQ(RunWith({{"DOCKER_CONFIG", dir.path().string()}}, ScanOf(registry)).exit_code, 0);
+}
+
+TEST(CommandLine, TokensAndDockersFilesOfTheEnvironmentDoNotGoToAFilesTarget) {
+  sim::Simulator registry(WithPassword(), TeamApp());
+  const TempDir dir("config");
+  testing::WriteFile(dir / "config.json", DockerConfigFor(registry.authority()));
+  testing::WriteFile(dir / "c.yml", "targets: [{registry: \"" + registry.base_url() +
+                                        "\", repository: team/app}]\n");
+  for (const auto& [name, value] : {std::pair("REGISTRY_TOKEN", std::string("SECRET")),
+                                    std::pair("DOCKER_CONFIG", dir.path().string())}) {
+    const RunResult result =
+        RunWith({{name, value}}, {"scan", "--config.file", (dir / "c.yml").string()});
+    EXPECT_EQ(result.exit_code, 1) << name;
+  }
+  const sim::Stats stats = registry.GetStats();
+  for (const auto& [request, count] : stats.counts) EXPECT_EQ(request.authorization, "");
+}
+
+TEST(CommandLine, ATokenBesideAPasswordInTheEnvironmentIsAUsageError) {
+  sim::Simulator registry(WithPassword(), TeamApp());
+  for (const char* name : {"REGISTRY_PASSWORD", "REGISTRY_USERNAME"}) {
+    const std::map<std::string, std::string> both = {{"REGISTRY_TOKEN", "SECRET1"},
+                                                     {name, "SECRET2"}};
+    for (const RunResult& result : {RunWith(both, ScanOf(registry)), RunWith(both, {"scan"}),
+                                    RunWith(both, {"serve", "--config.check"})}) {
+      EXPECT_EQ(result.exit_code, 2);
+      EXPECT_THAT(Output(result), AllOf(HasSubstr("REGISTRY_TOKEN is set beside "), HasSubstr(name),
+                                        Not(HasSubstr("SECRET"))));
+    }
+    const RunResult flags =
+        RunWith(both, ScanOf(registry, {"--username", "user", "--password", "secret"}));
+    EXPECT_EQ(flags.exit_code, 0) << "flags stand for themselves: " << flags.err;
+  }
+}
+
+TEST(CommandLine, FlagsThatContradictEachOtherAreUsageErrors) {
+  const std::vector<std::string> pairs[] = {
+      {"--token", "SECRET", "--username", "u"},
+      {"--token", "SECRET", "--password", "SECRET"},
+      {"--token", "SECRET", "--password-file", "f"},
+      {"--token", "SECRET", "--docker-config", "f"},
+      {"--docker-config", "f", "--username", "u"},
+      {"--docker-config", "f", "--password", "SECRET"},
+      {"--docker-config", "f", "--password-file", "f"},
+      {"--password", "SECRET", "--password-file", "f"},
+      {"--config.file", "c.yml", "--token", "SECRET"},
+      {"--config.file", "c.yml", "--docker-config", "f"},
+      {"--config.file", "c.yml", "--proxy-url", "http://u:SECRET@proxy"},
+  };
+  for (const std::vector<std::string>& flags : pairs) {
+    std::vector<std::string> arguments = {"scan"};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    const RunResult result = RunProgram(arguments);
+    EXPECT_EQ(result.exit_code, 2) << ::testing::PrintToString(flags);
+    EXPECT_THAT(result.err,
+                AllOf(HasSubstr(flags[0]), HasSubstr(flags[2]), Not(HasSubstr("SECRET"))));
+    EXPECT_EQ(result.out, "");
+  }
+}
+
+TEST(CommandLine, AProxyThatIsNoneIsAUsageErrorWithoutItsPassword) {
+  sim::Simulator registry(sim::Options{}, TeamApp());
+  const std::string wrong = "http://u:SECRET@proxy:99999";
+  const std::pair<std::string, RunResult> results[] = {
+      {"--proxy-url: 'proxy:99999' is not a usable proxy",
+       RunProgram(ScanOf(registry, {"--proxy-url", wrong}))},
+      {"HTTPS_PROXY: 'proxy:99999' is not a usable proxy",
+       RunWith({{"HTTPS_PROXY", wrong}}, ScanOf(registry))},
+      {"HTTP_PROXY: 'proxy:99999' is not a usable proxy",
+       RunWith({{"http_proxy", wrong}}, {"serve", "--config.check"})},
+  };
+  for (const auto& [error, result] : results) {
+    EXPECT_EQ(result.exit_code, 2);
+    EXPECT_THAT(Output(result), AllOf(HasSubstr(error), Not(HasSubstr("SECRET"))));
+  }
+  EXPECT_EQ(registry.GetStats().total, 0U);
+}
+
+TEST(CommandLine, AProxyIsAskedWithItsPasswordWhichIsNotShown) {
+  sim::Simulator registry(sim::Options{}, TeamApp());
+  std::atomic<int> asked = 0;
+  testing::RawServer proxy([&](testing::RawConnection& connection) {
+    const std::string request = connection.ReadRequest();
+    // u:SECRET
+    if (request.find("GET " + registry.base_url() + "/v2/") != std::string::npos &&
+        request.find("Basic dTpTRUNSRVQ=") != std::string::npos) {
+      ++asked;
+    }
+    (void)connection.Send(testing::HttpText(403, "", ""));
+  });
+  const std::string url = "http://u:SECRET@" + proxy.url().substr(7);
+  for (const RunResult& result : {RunProgram(ScanOf(registry, {"--proxy-url", url})),
+                                  RunWith({{"HTTP_PROXY", url}}, ScanOf(registry))}) {
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_THAT(Output(result), AllOf(HasSubstr("403"), Not(HasSubstr("SECRET"))));
+  }
+  EXPECT_EQ(asked, 2);
+  EXPECT_EQ(registry.GetStats().total, 0U);
+  const RunResult around =
+      RunWith({{"HTTP_PROXY", url}, {"NO_PROXY", "127.0.0.1"}}, ScanOf(registry));
+  EXPECT_EQ(around.exit_code, 0) << around.err;
+  EXPECT_EQ(asked, 2);
+}
+
+TEST(CommandLine, WhatIsConfiguredDangerouslyIsWarnedOf) {
+  sim::Simulator registry(sim::Options{}, TeamApp());
+  const TempDir dir("config");
+  const std::string file = (dir / "c.yml").string();
+  testing::WriteFile(file, "targets:\n- registry: " + registry.base_url() +
+                               "\n  repository: team/app\n"
+                               "  tls_config: {insecure_skip_verify: true}\n");
+  const std::string warning =
+      file +
+      ":4:38: targets[0].tls_config.insecure_skip_verify: the registry's certificate is not "
+      "verified";
+  const RunResult check = RunProgram({"--config.file", file, "--config.check"});
+  EXPECT_EQ(check.exit_code, 0);
+  EXPECT_THAT(check.err, HasSubstr(warning));
+  EXPECT_THAT(check.out, HasSubstr("is valid"));
+  const RunResult scan = RunProgram({"scan", "--config.file", file});
+  EXPECT_EQ(scan.exit_code, 0);
+  EXPECT_THAT(scan.err, HasSubstr("warning: " + warning));
+  EXPECT_EQ(Json::parse(scan.out)["outcome"], "complete");
+}
+
+TEST(CommandLine, ScanOfTheTagsThatAFileSelects) {
+  sim::Simulator registry(sim::Options{}, TeamApp());
+  const TempDir dir("config");
+  const std::string file = (dir / "c.yml").string();
+  const auto scan = [&](const std::string& tags) {
+    testing::WriteFile(file, "scan: {tags: " + tags + "}\ntargets: [{registry: \"" +
+                                 registry.base_url() + "\", repository: team/app}]\n");
+    return RunProgram({"scan", "--config.file", file});
+  };
+  const RunResult one = scan("{include: ['v2024.*'], exclude: ['v20240[2-9].*']}");
+  EXPECT_EQ(one.exit_code, 0) << one.err;
+  EXPECT_EQ(Json::parse(one.out)["tag_order"].dump(), R"(["v202401-1"])");
+  const RunResult none = scan("{include: [nothing]}");
+  EXPECT_EQ(none.exit_code, 1);
+  EXPECT_THAT(none.err, HasSubstr("failed (protocol): the repository has no tag that is selected"));
+}
+
+TEST(CommandLine, WhatTheRegistryHasNotDoesNotKeepAScanFromBeingComplete) {
+  sim::Simulator registry(sim::Options{}, TeamApp());
+  std::string blob;
+  registry.EditCatalog(
+      [&](sim::Catalog& catalog) { blob = catalog.BlobsOf("team/app", "v202401-1").back(); });
+  registry.AddFault({sim::Operation::kBlob, blob, "", 2, sim::StatusFault{404, {}, {}}});
+  const RunResult lost = RunProgram(ScanOf(registry));
+  EXPECT_EQ(lost.exit_code, 0) << lost.err;
+  EXPECT_EQ(lost.err, "");
+  const Json report = Json::parse(lost.out);
+  EXPECT_EQ(report["outcome"], "complete");
+  EXPECT_EQ(report["coverage"]["unpullable"], 1);
+  ASSERT_EQ(report["unpullable"].size(), 1U);
+  EXPECT_EQ(report["unpullable"][0]["digest"], blob);
+  EXPECT_EQ(registry.GetStats().CountOf(sim::Operation::kBlob, blob), 2U);
+
+  registry.AddFault({sim::Operation::kBlob, blob, "", 1, sim::StatusFault{404, {}, {}}});
+  const RunResult back = RunProgram(ScanOf(registry));
+  EXPECT_EQ(Json::parse(back.out)["coverage"]["unpullable"], 0) << "it was there the second time";
 }
 
 }  // namespace
