@@ -137,8 +137,7 @@ void ScanPlan::OnTags(const Operation& operation, Result<Answer> answer) {
   tags_seen_ += page.tags.size() + page.rejected.size();
   std::ranges::copy_if(page.tags, std::back_inserter(listed_),
                        [this](const std::string& tag) { return options_.tags.Matches(tag); });
-  const bool endless = pages_asked_.size() >= kMaxTagPages ||
-                       tags_seen_ > kMaxTags ||
+  const bool endless = pages_asked_.size() >= kMaxTagPages || tags_seen_ > kMaxTags ||
                        (page.next && pages_asked_.contains(page.next->text()));
   if (endless) {
     Fail(ScanError::Scope::kTarget, "",
@@ -454,18 +453,22 @@ void ScanPlan::TakeBlobs() {
     }
   }
   result_.asked.blobs = blobs_.size();
-  // Rather a platform misspelt than a repository without anything to pull.
-  if (blobs_.empty() && left_out_any_ && result_.reasons.empty()) {
-    Fail(ScanError::Scope::kTarget, "",
-         {ErrorKind::kProtocol, "the repository has nothing for the platforms that are selected"});
+  if (result_.blob_hosts.empty() && result_.reasons.empty()) FailWithoutBlobs();
+}
+
+// Not one blob can be pulled, and nothing has failed. A store that has lost everything looks like
+// this, and so does one that is not there just now: nothing follows from it about the hosts.
+void ScanPlan::FailWithoutBlobs() {
+  Error why{ErrorKind::kHttp, "the registry has none of the " + std::to_string(blobs_.size()) +
+                                  " blobs that its manifests name"};
+  if (blobs_.empty()) {
+    why = {ErrorKind::kProtocol,
+           left_out_any_  // rather a platform misspelt
+               ? "the repository has nothing for the platforms that are selected"
+               : "not one blob can be pulled: the registry has no manifest "
+                 "that names any"};
   }
-  // A store that has lost everything looks like this, and so does one that is not there just now:
-  // nothing follows from it about the hosts.
-  if (!blobs_.empty() && result_.unpullable.blobs == blobs_.size()) {
-    Fail(ScanError::Scope::kTarget, "",
-         {ErrorKind::kHttp, "the registry has none of the " + std::to_string(blobs_.size()) +
-                                " blobs that its manifests name"});
-  }
+  Fail(ScanError::Scope::kTarget, "", why);
 }
 
 // Also names the tags below which something is unresolved: they lead there again.

@@ -98,6 +98,7 @@ class ScanPlan {
   void TakeTags();
   void TakeManifests();
   void TakeBlobs();
+  void FailWithoutBlobs();
   void NameUnresolved();
   void NameTags(const std::unordered_set<std::string_view>& open);
   [[nodiscard]] ScanOutcome JudgeOutcome() const;

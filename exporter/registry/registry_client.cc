@@ -154,7 +154,8 @@ void RegistryClient::OnReply(OperationId call, Method method, Result<Reply> repl
 void RegistryClient::AfterHead(OperationId call, Result<Reply> reply) {
   const Operation operation = operations_.at(call).operation;
   const int status = reply ? reply->response.status : reply.error().status;
-  const bool get_may_differ = status >= 400 && status != 401 && status != 429 && status < 502;
+  const bool get_may_differ =
+      status >= 400 && status < 502 && status != 401 && status != 408 && status != 429;
   if (!reply && !get_may_differ) {
     Finish(call, std::move(reply).error());
     return;

@@ -153,6 +153,16 @@ TEST_F(UnpullableTest, WhereThatIsAllBlobsTheScanIsPartialAndSaysWhy) {
             "the registry has none of the 2 blobs that its manifests name");
 }
 
+TEST_F(UnpullableTest, WhereNoImageOfAnIndexIsThereTheScanIsPartialToo) {
+  PutTags({"1.0.0"});
+  Put("1.0.0", Answer(Index("i", {"m"})));
+  Put(D("m"), Missing());
+  const ScanResult result = Run();
+  EXPECT_EQ(result.outcome, ScanOutcome::kPartial) << "or all hosts would be gone";
+  EXPECT_EQ(result.unpullable, (ScanCounts{0, 1, 0}));
+  EXPECT_TRUE(result.main_error()->message.starts_with("not one blob can be pulled"));
+}
+
 TEST_F(UnpullableTest, ManifestThatATagBringsIsNotUnpullable) {
   PutTags({"2.0.0", "1.0.0"});
   hints_.unresolved = {D("m")};  // so that it is asked for before 1.0.0
