@@ -6,6 +6,7 @@
 #include "exporter/report/report.h"
 #include "tests/integration/scan_client.h"
 #include "tests/simulator/simulator.h"
+#include "tests/support/raw_server.h"
 
 // What repositories hold besides plain images, and what is asked of one that has not changed; over
 // real sockets.
@@ -69,6 +70,15 @@ TEST(RegistryContent, AForeignLayersHostsAreEndpointsAndItIsNotAskedFor) {
   EXPECT_EQ(BlobsAt(scanned.result, kHost)->blobs, 2U) << "the config and the other layer";
   EXPECT_EQ(scanned.stats.CountOf(sim::Operation::kBlob, sim::Sha256Digest("windows")), 0U);
   EXPECT_EQ(scanned.report.dump().find("fwlink"), std::string::npos);
+}
+
+TEST(RegistryContent, AForeignLayersHostIsNotContacted) {
+  const testing::RawServer foreign([](testing::RawConnection&) {});
+  const Scanned scanned =
+      ScanOf(sim::Image{.layers = {{.bytes = "windows", .urls = {foreign.url() + "/layer"}}}});
+  EXPECT_EQ(scanned.result.outcome, ScanOutcome::kComplete) << scanned.report.dump(1);
+  EXPECT_NE(BlobsAt(scanned.result, foreign.host()), nullptr);
+  EXPECT_EQ(foreign.accepted(), 0);
 }
 
 TEST(RegistryContent, ZstdLayersAndManifestsWithoutATypeAreAsAny) {
@@ -144,6 +154,7 @@ TEST(RegistryContent, ALostBlobIsAskedForTwiceAndThenUnpullable) {
   const Scanned scanned = ScanOf(catalog);
   EXPECT_EQ(scanned.result.outcome, ScanOutcome::kComplete) << scanned.report.dump(1);
   EXPECT_EQ(scanned.result.unpullable, (ScanCounts{0, 0, 1}));
+  EXPECT_EQ(scanned.result.coverage(), 1);
   EXPECT_EQ(scanned.stats.CountOf(sim::Operation::kBlob, lost, "GET", 404), 2U);
   EXPECT_EQ(scanned.report["unpullable"][0]["digest"], lost);
 }
