@@ -510,7 +510,7 @@ void ScanPlan::NameTags(const std::unordered_set<std::string_view>& open) {
     const bool unanswered = tag.digest.empty() && tags_[tag.name].standing != Standing::kUnpullable;
     if (unanswered || open.contains(tag.digest)) names.push_back(tag.name);
   }
-  std::ranges::rotate(names, names.begin() + static_cast<std::ptrdiff_t>(reached));
+  std::rotate(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(reached), names.end());
   std::vector<std::string>& named = result_.unresolved_references;
   names.resize(std::min(names.size(), ScanResult::kMaxErrors - named.size()));
   std::ranges::move(names, std::back_inserter(named));

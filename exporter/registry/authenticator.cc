@@ -200,11 +200,13 @@ void Authenticator::AnswerBasic(const std::string& rejected, const Done& done) {
 }
 
 void Authenticator::DropRefused(const std::string& rejected, const TokenKey& wanted) {
+  const auto serves_others = [this, &wanted](const TokenKey& key) {
+    return key != wanted &&
+           std::ranges::any_of(keys_, [&key](const auto& entry) { return entry.second == key; });
+  };
   for (auto& [key, slot] : slots_) {
-    const bool is_of_others = key != wanted && std::ranges::any_of(keys_, [&](const auto& entry) {
-                                return entry.second == key;
-                              });
-    if (slot.token && slot.token->authorization == rejected && !is_of_others) slot.token.reset();
+    const bool is_refused = slot.token && slot.token->authorization == rejected;
+    if (is_refused && !serves_others(key)) slot.token.reset();
   }
 }
 
