@@ -49,6 +49,8 @@ class ScanPlan {
   ScanResult Take(const std::optional<Error>& cut_short) &&;
 
  private:
+  static constexpr int kMaxIndexDepth = 4;
+
   // What is known of a thing that was asked for, besides its answer.
   enum class Standing {
     kOpen,        // no answer yet, or a good one

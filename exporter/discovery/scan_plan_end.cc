@@ -1,0 +1,157 @@
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "exporter/discovery/scan_plan.h"
+#include "exporter/discovery/tag_order.h"
+
+// What a ScanPlan has found, once it is at its end or cut short.
+namespace registry_backend {
+
+void ScanPlan::FailLeftOver(const Error& why) {
+  Fail(ScanError::Scope::kTarget, "", why);
+  const auto is_left = [](Standing standing) {
+    return standing == Standing::kOpen || standing == Standing::kDoubtful;
+  };
+  for (const auto& [name, tag] : tags_) {
+    if (tag.digest.empty() && is_left(tag.standing)) Fail(ScanError::Scope::kTag, name, why);
+  }
+  for (const auto& [digest, manifest] : manifests_) {
+    if (!manifest.found && is_left(manifest.standing)) {
+      Fail(ScanError::Scope::kManifest, digest, why);
+    }
+  }
+  for (const auto& [digest, blob] : blobs_) {
+    if (!blob.host && is_left(blob.standing)) Fail(ScanError::Scope::kBlob, digest, why);
+  }
+}
+
+ScanOutcome ScanPlan::JudgeOutcome() const {
+  const std::uint64_t tags_without = result_.unresolved.tags + result_.unpullable.tags;
+  if (!first_page_seen_ || tags_without == result_.asked.tags) return ScanOutcome::kFailed;
+  const bool complete =
+      all_pages_seen_ && result_.unresolved.total() == 0 && result_.reasons.empty();
+  return complete ? ScanOutcome::kComplete : ScanOutcome::kPartial;
+}
+
+void ScanPlan::TakeTags() {
+  std::vector<std::string> names;
+  for (const auto& [name, tag] : tags_) names.push_back(name);
+  SortNewestFirst(names);
+  for (const std::string& name : names) {
+    const TagState& tag = tags_[name];
+    result_.tags.push_back({name, tag.digest});
+    if (tag.digest.empty() && tag.standing != Standing::kUnpullable) ++result_.unresolved.tags;
+  }
+  result_.asked.tags = tags_.size() + rejected_tags_;
+  if (result_.asked.tags > 0 && result_.unpullable.tags == result_.asked.tags) {
+    const Error& first = result_.unpullable_things.front().error;
+    Fail(ScanError::Scope::kTarget, "",
+         {first.kind, "none of the " + std::to_string(result_.asked.tags) +
+                          " tags can be pulled; of the first: " + first.message});
+  }
+}
+
+void ScanPlan::TakeManifests() {
+  for (auto& [digest, manifest] : manifests_) {
+    if (manifest.found) {
+      result_.manifests.emplace(digest, *std::move(manifest.found));
+    } else if (manifest.standing != Standing::kUnpullable) {
+      ++result_.unresolved.manifests;
+    }
+  }
+  result_.asked.manifests = manifests_.size();
+}
+
+void ScanPlan::TakeBlobs() {
+  for (auto& [digest, blob] : blobs_) {
+    if (blob.host) {
+      result_.blob_hosts.emplace(digest, *std::move(blob.host));
+    } else if (blob.standing != Standing::kUnpullable) {
+      ++result_.unresolved.blobs;
+    }
+  }
+  result_.asked.blobs = blobs_.size();
+  if (result_.blob_hosts.empty() && result_.reasons.empty()) FailWithoutBlobs();
+}
+
+// Not one blob can be pulled, and nothing has failed. A store that has lost everything looks like
+// this, and so does one that is not there just now: nothing follows from it about the hosts.
+void ScanPlan::FailWithoutBlobs() {
+  Error why{ErrorKind::kHttp, "the registry has none of the " + std::to_string(blobs_.size()) +
+                                  " blobs that its manifests name"};
+  if (blobs_.empty()) {
+    why = {ErrorKind::kProtocol,
+           left_out_any_  // rather a platform misspelt
+               ? "the repository has nothing for the platforms that are selected"
+               : "not one blob can be pulled: the registry has no manifest "
+                 "that names any"};
+  }
+  Fail(ScanError::Scope::kTarget, "", why);
+}
+
+// Also names the tags below which something is unresolved: they lead there again.
+void ScanPlan::NameUnresolved() {
+  std::unordered_set<std::string_view> open;
+  for (const auto& [digest, manifest] : manifests_) {
+    if (!result_.manifests.contains(digest) && manifest.standing != Standing::kUnpullable) {
+      open.insert(digest);
+    }
+  }
+  for (const auto& [digest, blob] : blobs_) {
+    if (!result_.blob_hosts.contains(digest) && blob.standing != Standing::kUnpullable) {
+      open.insert(digest);
+    }
+  }
+  std::vector<std::string>& named = result_.unresolved_references;
+  for (const std::string_view digest : open) {
+    if (named.size() < ScanResult::kMaxErrors / 2) named.emplace_back(digest);
+  }
+  const auto is_open = [&open](const std::string& digest) { return open.contains(digest); };
+  for (int level = 0; level <= kMaxIndexDepth; ++level) {
+    for (const auto& [digest, manifest] : result_.manifests) {
+      const bool leads_there =
+          is_open(manifest.config) || std::ranges::any_of(manifest.layers, is_open) ||
+          std::ranges::any_of(manifest.manifests, is_open, &ScannedPlatform::digest);
+      if (leads_there) open.insert(digest);
+    }
+  }
+  NameTags(open);
+}
+
+// From where this scan came to, and round: what is named first is asked for first the next time,
+// and no tag is left out for ever.
+void ScanPlan::NameTags(const std::unordered_set<std::string_view>& open) {
+  std::vector<std::string> names;
+  std::size_t reached = 0;
+  for (const ScannedTag& tag : result_.tags) {
+    if (tag.name == last_tag_) reached = names.size();
+    const bool unanswered = tag.digest.empty() && tags_[tag.name].standing != Standing::kUnpullable;
+    if (unanswered || open.contains(tag.digest)) names.push_back(tag.name);
+  }
+  std::rotate(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(reached), names.end());
+  std::vector<std::string>& named = result_.unresolved_references;
+  names.resize(std::min(names.size(), ScanResult::kMaxErrors - named.size()));
+  std::ranges::move(names, std::back_inserter(named));
+}
+
+ScanResult ScanPlan::Take(const std::optional<Error>& cut_short) && {
+  if (cut_short) {
+    SelectTags();
+    FailLeftOver(*cut_short);
+  }
+  // Not what a repository that people pull from looks like: rather rights that were taken away.
+  if (all_pages_seen_ && tags_.empty() && rejected_tags_ == 0) {
+    Fail(ScanError::Scope::kTarget, "",
+         {ErrorKind::kProtocol,
+          tags_seen_ > 0 ? "the repository has no tag that is selected" : "the tag list is empty"});
+  }
+  TakeTags();
+  TakeManifests();
+  TakeBlobs();
+  if (result_.unresolved.total() > 0) NameUnresolved();
+  result_.outcome = JudgeOutcome();
+  return std::move(result_);
+}
+
+}  // namespace registry_backend
