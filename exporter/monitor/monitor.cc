@@ -141,7 +141,9 @@ void Monitor::ReadCredentialsAndScan(Target& target) {
   target.scanning = true;
   Publish(target);
   logger_.Info("Scan started", {{"target", target.options.name}});
-  worker_.Post([this, &target] {
+  // A helper may hang until its deadline: no inventory waits for that.
+  const bool may_hang = target.options.credentials.kind == CredentialsSource::Kind::kDockerConfig;
+  (may_hang ? helpers_ : worker_).Post([this, &target] {
     const RegistryOptions& registry = target.options.registry;
     Result<Credentials> credentials =
         ReadCredentials(target.options.credentials, {registry.registry.host(), registry.repository},
@@ -169,6 +171,7 @@ void Monitor::Finish(Target& target, ScanResult result) {
   LogResult(target, result);
   TargetState state = target.state;
   Apply(result, target.options.inventory, state);
+  LogChanges(target, state, result.finished);
   worker_.Post([this, &target, state = std::move(state),
                 result = std::make_shared<const ScanResult>(std::move(result))]() mutable {
     Status saved = target.store.Save(state, *result);
@@ -192,6 +195,16 @@ void Monitor::Saved(Target& target, const Status& saved, TargetState state) {
   busy_.erase(target.options.name);
 }
 
+void Monitor::LogChanges(const Target& target, const TargetState& state, WallTime at) const {
+  for (const Change& change : state.journal) {
+    if (change.at != at) break;
+    logger_.Warn(change.kind == ChangeKind::kAdded ? "Endpoint added" : "Endpoint removed",
+                 {{"target", target.options.name},
+                  {"serves", ServesName(change.endpoint.serves)},
+                  {"backend_host", change.endpoint.backend_host.text()}});
+  }
+}
+
 void Monitor::LogResult(const Target& target, const ScanResult& result) const {
   const Error* error = result.main_error();
   if (result.outcome == ScanOutcome::kComplete) {
@@ -200,6 +213,7 @@ void Monitor::LogResult(const Target& target, const ScanResult& result) const {
                                    {"tags", result.asked.tags},
                                    {"manifests", result.asked.manifests},
                                    {"blobs", result.asked.blobs},
+                                   {"unpullable", result.unpullable.total()},
                                    {"endpoints", result.endpoints.size()}});
     return;
   }
@@ -207,6 +221,7 @@ void Monitor::LogResult(const Target& target, const ScanResult& result) const {
                {{"target", target.options.name},
                 {"took", FormatDuration(result.took)},
                 {"unresolved", result.unresolved.total()},
+                {"unpullable", result.unpullable.total()},
                 {"reason", error != nullptr ? ReasonName(error->kind) : ""},
                 {"err", error != nullptr ? error->message : ""}});
 }

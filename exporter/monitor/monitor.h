@@ -54,6 +54,7 @@ class Monitor {
   void Scan(Target& target, Result<Credentials> credentials);
   void Finish(Target& target, ScanResult result);
   void Saved(Target& target, const Status& saved, TargetState state);
+  void LogChanges(const Target& target, const TargetState& state, WallTime at) const;
   void LogResult(const Target& target, const ScanResult& result) const;
   void Publish(Target& target);
 
@@ -69,7 +70,9 @@ class Monitor {
 
   Published<Snapshot> published_;
   std::stop_source stopping_;  // ends what the worker waits for
-  Worker worker_;              // last: its tasks use the others
+  // Last: their tasks use the others.
+  Worker worker_;   // disks and secret files
+  Worker helpers_;  // docker config files, and the credential helpers that they name
 };
 
 }  // namespace registry_backend

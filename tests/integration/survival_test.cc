@@ -92,6 +92,9 @@ class SurvivalTest : public ::testing::Test {
     registry_->SetBackend("second.example");
     ASSERT_TRUE(exporter->ScanNow());
     EXPECT_EQ(Present(*exporter, kFirstHost), 0);
+    for (const char* line : {"msg=\"Endpoint added\"", "msg=\"Endpoint removed\""}) {
+      EXPECT_NE(exporter->Stderr().find(line), std::string::npos) << exporter->Stderr();
+    }
     End(*exporter);
   }
 
