@@ -126,6 +126,21 @@ std::vector<std::string> WithDefaultCommand(int argc, const char* const* argv) {
   return arguments;
 }
 
+// What is wrong with arguments that belong to no option. Values are not repeated: next to a
+// misspelt
+// `--password` stands a password.
+std::string DescribeExtras(const CLI::App& command, const std::vector<std::string>& arguments) {
+  std::string unknown;
+  for (const std::string& argument : arguments) {
+    const std::string name = argument.substr(0, argument.find('='));
+    if (!name.starts_with("--") || command.get_option_no_throw(name) != nullptr) continue;
+    unknown += (unknown.empty() ? "there is no option " : ", ") + name;
+  }
+  if (unknown.empty()) unknown = "there is an argument that belongs to no option";
+  return "registry_backend_exporter: " + unknown + "; " + command.get_name() +
+         " --help lists the options there are\n";
+}
+
 }  // namespace
 
 int RunCommandLine(int argc, const char* const* argv) {
@@ -149,6 +164,9 @@ int RunCommandLine(int argc, const char* const* argv) {
   std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
   try {
     app.parse(arguments);
+  } catch (const CLI::ExtrasError&) {
+    std::cerr << DescribeExtras(*serve ? *serve : *scan, {argv + 1, argv + argc});
+    return kExitUsage;
   } catch (const CLI::ParseError& fault) {
     return app.exit(fault, std::cout, std::cerr) == 0 ? kExitComplete : kExitUsage;
   }

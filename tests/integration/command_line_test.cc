@@ -353,6 +353,20 @@ TEST(CommandLine, ATokenBesideAPasswordInTheEnvironmentIsAUsageError) {
   }
 }
 
+TEST(CommandLine, WhatBelongsToNoOptionIsNotRepeatedSinceItMayBeAPassword) {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"scan", "--pasword", "SECRET"}, {"scan", "--pasword=SECRET"}}) {
+    const RunResult result = RunProgram(arguments);
+    EXPECT_EQ(result.exit_code, 2);
+    EXPECT_NE(result.err.find("there is no option --pasword;"), std::string::npos) << result.err;
+    EXPECT_EQ(result.err.find("SECRET"), std::string::npos) << result.err;
+  }
+  const RunResult stray = RunProgram({"scan", "SECRET"});
+  EXPECT_EQ(stray.exit_code, 2);
+  EXPECT_NE(stray.err.find("belongs to no option"), std::string::npos) << stray.err;
+  EXPECT_EQ(stray.err.find("SECRET"), std::string::npos) << stray.err;
+}
+
 TEST(CommandLine, FlagsThatContradictEachOtherAreUsageErrors) {
   const std::vector<std::string> pairs[] = {
       {"--token", "SECRET", "--username", "u"},
