@@ -56,7 +56,7 @@ Error Scanner::TimeoutError() const {
   };
   std::string message = fmt::format(
       "the scan did not end within its timeout of {}: {} of at least {} requests were answered, "
-      "{:.3g} a second; it would take {:.3g} a second, or a longer timeout",
+      "{:.3g} a second; it would take at least {:.3g} a second, or a longer timeout",
       FormatDuration(options_.timeout), progress.finished, progress.known, rate(progress.finished),
       rate(progress.known));
   if (options_.max_requests_per_second > 0) {

@@ -183,7 +183,7 @@ void Authenticator::AnswerBasic(const std::string& rejected, const Done& done) {
   if (credentials_.username.empty() && credentials_.password.empty()) {
     done(Error{ErrorKind::kAuth,
                registry + (credentials_.anonymous()
-                               ? " asks for a user name and a password; none are set"
+                               ? " asks for a user name and a password; there are none for it"
                                : " asks for a user name and a password; only a token is set")});
     return;
   }

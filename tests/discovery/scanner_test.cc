@@ -105,7 +105,7 @@ TEST_F(ScannerTest, ItsTimeoutSaysWhatItWouldHaveTaken) {
   // The tag list, one manifest and 7 blobs, of 3 manifests and the 31 blobs that one has.
   const std::string expected =
       "the scan did not end within its timeout of 10.0s: 9 of at least 35 requests were answered, "
-      "0.9 a second; it would take 3.5 a second, or a longer timeout";
+      "0.9 a second; it would take at least 3.5 a second, or a longer timeout";
   EXPECT_EQ(result_->main_error()->message, expected + " (max_requests_per_second is 2.5)");
 
   options_.max_requests_per_second = 0;

@@ -39,7 +39,7 @@ TEST_F(AuthenticatorTest, WithoutCredentialsBasicIsAClearError) {
   const auto answer = Ask(Tags());
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().kind, ErrorKind::kAuth);
-  EXPECT_NE(answer.error().message.find("none are set"), std::string::npos);
+  EXPECT_NE(answer.error().message.find("there are none for it"), std::string::npos);
 }
 
 // A registry whose tokens come from `realm`, and a token service there.
