@@ -142,6 +142,11 @@ void RegistryClient::OnReply(OperationId call, Method method, Result<Reply> repl
     return;
   }
   const Error& error = reply.error();
+  if (error.status == 416 && operation.kind == Operation::Kind::kBlob) {
+    // An empty blob has no first byte (RFC 9110 §15.5.17): the registry serves it itself.
+    Finish(call, Answer(BlobSource{false, MakeRequest(operation)->url}));
+    return;
+  }
   const bool not_there = error.status == 404 || error.status == 410;
   if (not_there && operation.kind != Operation::Kind::kTags) {
     Finish(call, Answer(Unpullable{error}));

@@ -20,6 +20,14 @@ const std::string kImage = ImageOf("c");
 
 using RegistryClientTest = testing::ClientFixture;
 
+TEST_F(RegistryClientTest, AnEmptyBlobHasNoFirstByteAndIsServedDirectly) {
+  server_ = [](const Request&) { return MakeResponse(416); };
+  const auto answer = Ask(Blob(Sha256Of("")));
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_FALSE(std::get<BlobSource>(*answer).redirected);
+  EXPECT_EQ(std::get<BlobSource>(*answer).url.host().text(), "r.example");
+}
+
 TEST_F(RegistryClientTest, ListsTagsWithTheNextPage) {
   server_ = [](const Request& request) {
     EXPECT_EQ(request.url.text(), "https://r.example/v2/team/app/tags/list");
