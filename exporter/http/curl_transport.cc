@@ -162,8 +162,12 @@ Error ErrorOf(const Transfer& transfer, CURLcode code) {
   // place of the answer (RFC 8446 §4.4.2.4).
   const bool on_the_wire = code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR;
   const bool alerted = on_the_wire && text.find(" alert ") != std::string_view::npos;
-  return {alerted ? ErrorKind::kTls : KindOf(code),
-          where + std::string(text.empty() ? curl_easy_strerror(code) : text)};
+  // A handshake that broke off may be done the next time; libcurl tells it apart in words only.
+  const bool broke_off =
+      code == CURLE_SSL_CONNECT_ERROR && (text.find("Connection reset") != std::string_view::npos ||
+                                          text.find("SSL_ERROR_SYSCALL") != std::string_view::npos);
+  const ErrorKind kind = alerted ? ErrorKind::kTls : broke_off ? ErrorKind::kConnect : KindOf(code);
+  return {kind, where + std::string(text.empty() ? curl_easy_strerror(code) : text)};
 }
 
 template <typename Value>
@@ -206,6 +210,8 @@ void SetTls(CURL* easy, const ConnectionOptions& connection) {
   SetText(easy, CURLOPT_PROXY_CAINFO, connection.ca_file);
   SetText(easy, CURLOPT_SSLCERT, connection.cert_file);
   SetText(easy, CURLOPT_SSLKEY, connection.key_file);
+  // OpenSSL would ask the terminal for an encrypted key's pass phrase, and wait.
+  Set(easy, CURLOPT_KEYPASSWD, "");
   if (connection.insecure_skip_verify) {
     Set(easy, CURLOPT_SSL_VERIFYPEER, 0L);
     Set(easy, CURLOPT_SSL_VERIFYHOST, 0L);

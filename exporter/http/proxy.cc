@@ -37,9 +37,12 @@ std::optional<std::string> DecodedPart(CURLU* handle, CURLUPart part) {
 Error Invalid(std::string_view text, std::string_view why) {
   std::string_view shown = text.substr(text.rfind('@') + 1);
   shown = shown.substr(0, shown.find_first_of("?#"));
-  // Of `http://user:password`, the host forgotten, what would be the port is the password.
-  const std::size_t colon = shown.rfind(':');
-  if (colon != std::string_view::npos && !shown.substr(colon).starts_with("://") &&
+  // Of `http://user:password`, the host forgotten, what would be the port is the password, which
+  // may hold colons itself.
+  const std::size_t scheme = shown.find("://");
+  const std::size_t host = scheme == std::string_view::npos ? 0 : scheme + 3;
+  const std::size_t colon = shown.find(':', host);
+  if (colon != std::string_view::npos &&
       shown.find_first_not_of("0123456789", colon + 1) != std::string_view::npos) {
     shown = shown.substr(0, colon);
   }
@@ -72,10 +75,11 @@ Result<Proxy> ParseProxy(std::string_view text) {
   if (!username || !password) {
     return Invalid(text, "its user name or password holds a control character");
   }
-  const std::string port = Part(handle.get(), CURLUPART_PORT);
-  return Proxy{
-      scheme + "://" + Part(handle.get(), CURLUPART_HOST) + (port.empty() ? "" : ":" + port),
-      *username, *password};
+  std::string port = Part(handle.get(), CURLUPART_PORT);
+  // libcurl would take 1080 for every scheme.
+  if (port.empty()) port = scheme == "http" ? "80" : scheme == "https" ? "443" : "1080";
+  return Proxy{scheme + "://" + Part(handle.get(), CURLUPART_HOST) + ":" + port, *username,
+               *password};
 }
 
 }  // namespace registry_backend

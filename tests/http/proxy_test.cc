@@ -12,19 +12,19 @@ TEST(ProxyText, IsReadInAllItsForms) {
   } kCases[] = {
       {"http://proxy.example:3128", {"http://proxy.example:3128", "", ""}},
       {"http://proxy.example:3128/", {"http://proxy.example:3128", "", ""}},
-      {"https://proxy.example", {"https://proxy.example", "", ""}},
+      {"https://proxy.example", {"https://proxy.example:443", "", ""}},
       {"HTTP://proxy.example:3128", {"http://proxy.example:3128", "", ""}},
       {"proxy.example:3128", {"http://proxy.example:3128", "", ""}},
-      {"proxy", {"http://proxy", "", ""}},
+      {"proxy", {"http://proxy:80", "", ""}},
       {"192.0.2.1:3128", {"http://192.0.2.1:3128", "", ""}},
       {"[2001:db8::1]:3128", {"http://[2001:db8::1]:3128", "", ""}},
-      {"http://[2001:db8::1]", {"http://[2001:db8::1]", "", ""}},
+      {"http://[2001:db8::1]", {"http://[2001:db8::1]:80", "", ""}},
       {"socks5://proxy.example:1080", {"socks5://proxy.example:1080", "", ""}},
-      {"socks5h://user:pw@proxy.example", {"socks5h://proxy.example", "user", "pw"}},
+      {"socks5h://user:pw@proxy.example", {"socks5h://proxy.example:1080", "user", "pw"}},
       {"http://user:pw@proxy.example:3128", {"http://proxy.example:3128", "user", "pw"}},
       {"user:pw@proxy.example:3128", {"http://proxy.example:3128", "user", "pw"}},
-      {"http://user@proxy.example", {"http://proxy.example", "user", ""}},
-      {"http://user:@proxy.example", {"http://proxy.example", "user", ""}},
+      {"http://user@proxy.example", {"http://proxy.example:80", "user", ""}},
+      {"http://user:@proxy.example", {"http://proxy.example:80", "user", ""}},
       {"http://d%5Cuser:p%40s%3as%2F%25@[::1]:8080", {"http://[::1]:8080", "d\\user", "p@s:s/%"}},
   };
   for (const auto& c : kCases) {
@@ -43,7 +43,8 @@ TEST(ProxyText, OfNoUseIsRefusedWithoutItsSecrets) {
         "unix:///run/proxy", "http://user:SECRET@proxy:99999", "http://user:SECRET@proxy:port",
         "http://user:SECRET@[::1", "http://user:SECRET@pro xy", "http://user:SECRET@proxy/path",
         "http://user:SECRET@proxy/?query", "http://user:SEC@RET@proxy", "http://user:SEC/RET@proxy",
-        "user:SECRET@proxy/path", "http://user:SECRET%0a@proxy", "http://SECRET%00:x@proxy"}) {
+        "user:SECRET@proxy/path", "http://user:SECRET%0a@proxy", "http://SECRET%00:x@proxy",
+        "http://user:SEC:RET", "user:SEC:RET"}) {
     const auto proxy = ParseProxy(text);
     ASSERT_FALSE(proxy) << text;
     EXPECT_EQ(proxy.error().kind, ErrorKind::kProtocol);
