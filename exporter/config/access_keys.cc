@@ -100,8 +100,8 @@ void ReadTls(YamlMapping& yaml, ConnectionOptions& connection, std::vector<std::
   }
   if (connection.insecure_skip_verify) {
     warnings.push_back(yaml.Where("insecure_skip_verify") +
-                       "the registry's certificate is not verified: whoever is in between can read "
-                       "the credentials and answer in its place");
+                       "the certificates of the registry and its token service are not verified: "
+                       "whoever is in between can read the credentials and answer in their place");
   }
 }
 
@@ -114,6 +114,9 @@ void ReadProxy(YamlMapping& yaml, const ProxyEnvironment& environment, Access& a
   yaml.Get("no_proxy", connection.no_proxy);
   yaml.Get("proxy_from_environment", from_environment);
   if (from_environment) {
+    if (!access.credentials.proxy_password_file.empty()) {
+      yaml.Fail("proxy_password_file", "expected proxy_url beside it");
+    }
     if (!url.empty() || !connection.no_proxy.empty()) {
       yaml.Fail("proxy_from_environment", "expected either this or proxy_url and no_proxy");
     }
@@ -152,6 +155,11 @@ Access ReadAccess(YamlMapping& target, const ProxyEnvironment& environment,
   target.GetMapping("tls_config",
                     [&](YamlMapping& tls) { ReadTls(tls, access.connection, warnings); });
   ReadProxy(target, environment, access);
+  if (!access.connection.server_name.empty() && !access.connection.no_proxy.empty()) {
+    // libcurl would look for the certificate's name among the hosts that need no proxy.
+    target.Fail(target.Has("no_proxy") ? "no_proxy" : "proxy_from_environment",
+                "expected no tls_config.server_name beside hosts that need no proxy");
+  }
   return access;
 }
 

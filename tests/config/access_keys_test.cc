@@ -203,10 +203,11 @@ TEST(AccessKeys, TlsConfigIsRead) {
 TEST(AccessKeys, ACertificateThatIsNotVerifiedIsWarnedOf) {
   const Config config = Parse("tls_config: {insecure_skip_verify: true}", {}, "f.yml");
   EXPECT_TRUE(config.targets.at(0).registry.connection->insecure_skip_verify);
-  EXPECT_THAT(config.warnings,
-              ElementsAre("f.yml:4:40: targets[0].tls_config.insecure_skip_verify: the registry's "
-                          "certificate is not verified: whoever is in between can read the "
-                          "credentials and answer in its place"));
+  EXPECT_THAT(
+      config.warnings,
+      ElementsAre("f.yml:4:40: targets[0].tls_config.insecure_skip_verify: the "
+                  "certificates of the registry and its token service are not verified: "
+                  "whoever is in between can read the credentials and answer in their place"));
   EXPECT_THAT(Parse("tls_config: {insecure_skip_verify: false}").warnings, IsEmpty());
   EXPECT_FALSE(Connection("tls_config: {}").insecure_skip_verify);
 }
