@@ -70,7 +70,8 @@ std::optional<Operation> ScanPlan::NextOfRepository() {
     confirming_ = true;
     Operation again = std::move(confirm_queue_.front());
     confirm_queue_.pop_front();
-    if (!IsFound(again.reference)) return again;
+    const bool is_manifest = again.kind == Operation::Kind::kManifest;
+    if (!is_manifest || !IsFound(again.reference)) return again;
   }
   return std::nullopt;
 }

@@ -33,8 +33,10 @@ void HttpMetrics::OnRequest(std::string_view registry, std::string_view operatio
                             Duration took) {
   const std::string host(registry);
   // Known from the first request on, so that a rate sees the first retry.
-  for (const ErrorKind reason : kRetriedErrorKinds) {
-    retries_.Add({{"registry", host}, {"reason", std::string(ReasonName(reason))}});
+  if (registries_.insert(host).second) {
+    for (const ErrorKind reason : kRetriedErrorKinds) {
+      retries_.Add({{"registry", host}, {"reason", std::string(ReasonName(reason))}});
+    }
   }
   const std::string name(operation);
   requests_

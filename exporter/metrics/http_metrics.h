@@ -2,6 +2,8 @@
 
 #include <prometheus/registry.h>
 
+#include <set>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -9,7 +11,7 @@
 
 namespace registry_backend {
 
-// Counts and times the requests to registries. Thread-safe.
+// Counts and times the requests to registries. Collect is thread-safe.
 class HttpMetrics final : public RequestObserver {
  public:
   HttpMetrics();
@@ -27,6 +29,7 @@ class HttpMetrics final : public RequestObserver {
   prometheus::Family<prometheus::Counter>& requests_;
   prometheus::Family<prometheus::Histogram>& durations_;
   prometheus::Family<prometheus::Counter>& retries_;
+  std::set<std::string> registries_;  // that a request was sent to; network thread only
 };
 
 }  // namespace registry_backend

@@ -211,7 +211,8 @@ void Authenticator::DropRefused(const std::string& rejected, const TokenKey& wan
 }
 
 void Authenticator::AnswerBearer(const TokenKey& key, const Done& done) {
-  if (slots_[key].token) {
+  const Slot& slot = slots_[key];
+  if (slot.token && loop_.Now() < slot.token->renew_at) {
     Use(key, done);  // renewed meanwhile, for someone else
   } else {
     FetchToken(key, done);
