@@ -445,8 +445,8 @@ TEST(CommandLine, WhatIsConfiguredDangerouslyIsWarnedOf) {
                                "  tls_config: {insecure_skip_verify: true}\n");
   const std::string warning =
       file +
-      ":4:38: targets[0].tls_config.insecure_skip_verify: the registry's certificate is not "
-      "verified";
+      ":4:38: targets[0].tls_config.insecure_skip_verify: the certificates of the registry "
+      "and its token service are not verified";
   const RunResult check = RunProgram({"--config.file", file, "--config.check"});
   EXPECT_EQ(check.exit_code, 0);
   EXPECT_THAT(check.err, HasSubstr(warning));
