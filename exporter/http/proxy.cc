@@ -1,32 +1,18 @@
 #include "exporter/http/proxy.h"
 
-#include <curl/curl.h>
-
 #include <algorithm>
 #include <array>
-#include <memory>
 #include <optional>
 
+#include "exporter/url/curl_url.h"
 #include "exporter/url/text.h"
 
 namespace registry_backend {
 namespace {
 
-struct UrlDeleter {
-  void operator()(CURLU* handle) const { curl_url_cleanup(handle); }
-};
-
-std::string Part(CURLU* handle, CURLUPart part) {
-  char* text = nullptr;
-  if (curl_url_get(handle, part, &text, 0) != CURLUE_OK || text == nullptr) return {};
-  std::string copy(text);
-  curl_free(text);
-  return copy;
-}
-
 // Percent-decoded; empty where that yields control characters, which libcurl refuses.
 std::optional<std::string> DecodedPart(CURLU* handle, CURLUPart part) {
-  if (Part(handle, part).empty()) return "";
+  if (CurlUrlPart(handle, part).empty()) return "";
   char* text = nullptr;
   if (curl_url_get(handle, part, &text, CURLU_URLDECODE) != CURLUE_OK) return std::nullopt;
   std::string copy(text);
@@ -53,7 +39,7 @@ Error Invalid(std::string_view text, std::string_view why) {
 }  // namespace
 
 Result<Proxy> ParseProxy(std::string_view text) {
-  const std::unique_ptr<CURLU, UrlDeleter> handle(curl_url());
+  const CurlUrl handle(curl_url());
   const bool has_scheme = text.find("://") != std::string_view::npos;
   const std::string whole = (has_scheme ? "" : "http://") + std::string(text);
   const CURLUcode code =
@@ -62,12 +48,12 @@ Result<Proxy> ParseProxy(std::string_view text) {
 
   static constexpr std::array<std::string_view, 4> kSchemes = {"http", "https", "socks5",
                                                                "socks5h"};
-  const std::string scheme = Part(handle.get(), CURLUPART_SCHEME);
+  const std::string scheme = CurlUrlPart(handle.get(), CURLUPART_SCHEME);
   if (std::ranges::find(kSchemes, scheme) == kSchemes.end()) {
     return Invalid(text, "its scheme is none of http, https, socks5, socks5h");
   }
-  const std::string path = Part(handle.get(), CURLUPART_PATH);
-  if ((path != "/" && !path.empty()) || !Part(handle.get(), CURLUPART_QUERY).empty()) {
+  const std::string path = CurlUrlPart(handle.get(), CURLUPART_PATH);
+  if ((path != "/" && !path.empty()) || !CurlUrlPart(handle.get(), CURLUPART_QUERY).empty()) {
     return Invalid(text, "it has a path or a query");
   }
   const auto username = DecodedPart(handle.get(), CURLUPART_USER);
@@ -75,10 +61,10 @@ Result<Proxy> ParseProxy(std::string_view text) {
   if (!username || !password) {
     return Invalid(text, "its user name or password holds a control character");
   }
-  std::string port = Part(handle.get(), CURLUPART_PORT);
+  std::string port = CurlUrlPart(handle.get(), CURLUPART_PORT);
   // libcurl would take 1080 for every scheme.
   if (port.empty()) port = scheme == "http" ? "80" : scheme == "https" ? "443" : "1080";
-  return Proxy{scheme + "://" + Part(handle.get(), CURLUPART_HOST) + ":" + port, *username,
+  return Proxy{scheme + "://" + CurlUrlPart(handle.get(), CURLUPART_HOST) + ":" + port, *username,
                *password};
 }
 

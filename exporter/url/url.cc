@@ -1,32 +1,17 @@
 #include "exporter/url/url.h"
 
-#include <curl/curl.h>
 #include <idn2.h>
 
 #include <algorithm>
 #include <charconv>
-#include <memory>
 
+#include "exporter/url/curl_url.h"
 #include "exporter/url/text.h"
 
 namespace registry_backend {
 namespace {
 
 constexpr std::size_t kMaxUrlLength = std::size_t{16} * 1024;
-
-struct UrlDeleter {
-  void operator()(CURLU* handle) const { curl_url_cleanup(handle); }
-};
-using UrlHandle = std::unique_ptr<CURLU, UrlDeleter>;
-
-// The part, or empty where the URL has none.
-std::string Part(CURLU* handle, CURLUPart part, unsigned int flags = 0) {
-  char* text = nullptr;
-  if (curl_url_get(handle, part, &text, flags) != CURLUE_OK || text == nullptr) return {};
-  std::string copy(text);
-  curl_free(text);
-  return copy;
-}
 
 // What a broken URL may show of itself: nothing up to its last @, no query, no control characters.
 std::string Shown(std::string_view text) {
@@ -117,30 +102,30 @@ Result<Url> Url::ParseAgainst(const std::string& base, std::string_view referenc
   if (const std::string_view fault = AuthorityFault(reference); !fault.empty()) {
     return Invalid(reference, fault);
   }
-  const UrlHandle handle(curl_url());
+  const CurlUrl handle(curl_url());
   if (handle == nullptr) return Error{ErrorKind::kInternal, "no memory for a URL"};
   if (!base.empty()) curl_url_set(handle.get(), CURLUPART_URL, base.c_str(), 0);
   const CURLUcode fault =
       curl_url_set(handle.get(), CURLUPART_URL, std::string(reference).c_str(), 0);
   if (fault != CURLUE_OK) return Invalid(reference, curl_url_strerror(fault));
 
-  const std::string scheme = Part(handle.get(), CURLUPART_SCHEME);
+  const std::string scheme = CurlUrlPart(handle.get(), CURLUPART_SCHEME);
   if (scheme != "http" && scheme != "https") {
     return Invalid(reference, "its scheme is neither https nor http");
   }
-  const Result<std::string> name = ToALabels(Part(handle.get(), CURLUPART_HOST));
+  const Result<std::string> name = ToALabels(CurlUrlPart(handle.get(), CURLUPART_HOST));
   if (!name) return Invalid(reference, name.error().message);
-  const std::string port = Part(handle.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
+  const std::string port = CurlUrlPart(handle.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
   if (port == "0") return Invalid(reference, "its port is 0");
   Result<Host> host = Host::Make(*name, NonDefaultPort(scheme, port));
   if (!host) return Invalid(reference, host.error().message);
 
-  const bool userinfo = !Part(handle.get(), CURLUPART_USER).empty() ||
-                        !Part(handle.get(), CURLUPART_PASSWORD).empty();
-  std::string path = EncodeBeyondAscii(Part(handle.get(), CURLUPART_PATH));
+  const bool userinfo = !CurlUrlPart(handle.get(), CURLUPART_USER).empty() ||
+                        !CurlUrlPart(handle.get(), CURLUPART_PASSWORD).empty();
+  std::string path = EncodeBeyondAscii(CurlUrlPart(handle.get(), CURLUPART_PATH));
   if (path.empty()) path = "/";
   return Url(Origin{scheme, *std::move(host)}, std::move(path),
-             EncodeBeyondAscii(Part(handle.get(), CURLUPART_QUERY)), userinfo);
+             EncodeBeyondAscii(CurlUrlPart(handle.get(), CURLUPART_QUERY)), userinfo);
 }
 
 std::string Url::text() const { return query_.empty() ? shown() : shown() + "?" + query_; }
