@@ -65,9 +65,10 @@ std::optional<Operation> ScanPlan::NextOfRepository() {
   if (auto page = std::exchange(next_page_, std::nullopt)) {
     return Operation{Operation::Kind::kTags, *std::move(page)};
   }
-  if (under_way_ > 0 && !confirming_) return std::nullopt;
-  while (!confirm_queue_.empty()) {
-    confirming_ = true;
+  // In rounds: what becomes doubtful in one is asked for in the next, when all else is done.
+  if (under_way_ == 0 && confirm_now_ == 0) confirm_now_ = confirm_queue_.size();
+  while (confirm_now_ > 0) {
+    --confirm_now_;
     Operation again = std::move(confirm_queue_.front());
     confirm_queue_.pop_front();
     const bool is_manifest = again.kind == Operation::Kind::kManifest;

@@ -125,7 +125,7 @@ class ScanPlan {
   std::deque<std::string> manifest_queue_;  // tags and digests
   std::deque<std::string> blob_queue_;
   std::deque<Operation> confirm_queue_;  // what is doubtful
-  bool confirming_ = false;
+  std::size_t confirm_now_ = 0;          // so many of its first are being asked for
   std::size_t under_way_ = 0;
   std::uint64_t finished_ = 0;
   bool overflowed_ = false;

@@ -163,6 +163,34 @@ TEST_F(UnpullableTest, WhereNoImageOfAnIndexIsThereTheScanIsPartialToo) {
   EXPECT_TRUE(result.main_error()->message.starts_with("not one blob can be pulled"));
 }
 
+TEST_F(UnpullableTest, WhatASecondQuestionBringsIsInNoMoreHasteThanTheRest) {
+  const auto ask = [](ScanPlan& plan, const std::string& reference) {
+    const auto operation = plan.Next();
+    EXPECT_TRUE(operation && operation->reference == reference) << reference;
+    return *operation;
+  };
+  ScanPlan plan({}, {}, *Host::Parse("r.example"));
+  plan.Finish(ask(plan, ""), Answer(TagPage{{"2.0.0", "1.0.0"}, {}, {}}));
+  plan.Finish(ask(plan, "2.0.0"), Missing());
+  plan.Finish(ask(plan, "1.0.0"), Missing());
+  const Operation second = ask(plan, "2.0.0");
+  const Operation other = ask(plan, "1.0.0");
+  plan.Finish(second, Answer(Image("m", {"lost"})));
+  plan.Finish(ask(plan, D("lost")), Missing());
+  EXPECT_FALSE(plan.Next()) << "something is under way still";
+  plan.Finish(other, Missing());
+  ask(plan, D("lost"));
+}
+
+TEST_F(UnpullableTest, ABlobThatIsAManifestTooIsAskedForAgain) {
+  PutTags({"t"});
+  Put("t", Answer(Image("m", {"m", "kept"})));
+  Put(D("m"), Missing());
+  const ScanResult result = Run();
+  EXPECT_EQ(result.outcome, ScanOutcome::kComplete);
+  EXPECT_EQ(result.unpullable, (ScanCounts{0, 0, 1}));
+}
+
 TEST_F(UnpullableTest, ManifestThatATagBringsIsNotUnpullable) {
   PutTags({"2.0.0", "1.0.0"});
   hints_.unresolved = {D("m")};  // so that it is asked for before 1.0.0
