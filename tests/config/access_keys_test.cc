@@ -263,6 +263,9 @@ TEST(AccessKeys, ErrorsOfProxiesShowNoUserNameAndNoPassword) {
       {"proxy_password_file: f",
        "26: targets[0].proxy_password_file: expected proxy_url beside it"},
       {"no_proxy: a", "15: targets[0].no_proxy: expected proxy_url beside it"},
+      {"proxy_url: proxy\n    no_proxy: a\n    tls_config: {server_name: b}",
+       "f.yml:5:15: targets[0].no_proxy: expected no tls_config.server_name beside hosts that need "
+       "no proxy"},
       {"no_proxy: [a]", "15: targets[0].no_proxy: expected a single value"},
   });
 }
@@ -298,6 +301,8 @@ TEST(AccessKeys, ProxiesMayComeFromTheEnvironment) {
   ExpectFaults({
       {"proxy_from_environment: true\n    proxy_url: http://u:SECRET@p", both},
       {"proxy_from_environment: true\n    no_proxy: x", both},
+      {"proxy_from_environment: true\n    proxy_password_file: f",
+       "f.yml:5:26: targets[0].proxy_password_file: expected proxy_url beside it"},
       {"proxy_from_environment: yes",
        "29: targets[0].proxy_from_environment: expected true or false, not 'yes'"},
   });

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <memory>
 #include <string>
@@ -98,6 +99,22 @@ TEST_F(CurlTlsTest, AClientCertificateThatIsMissedIsATlsError) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(ReasonName(refused.error().kind), "tls") << refused.error().message;
   EXPECT_TRUE(Ask(HttpsUrl(server), WithCertificate(Trusting())));
+}
+
+TEST_F(CurlTlsTest, AHandshakeThatBreaksOffIsNoTlsError) {
+  for (const bool reset : {true, false}) {
+    RawServer server([reset](RawConnection& connection) {
+      if (reset) {
+        connection.ResetOnClose();
+      } else {
+        ::shutdown(connection.fd(), SHUT_WR);
+        connection.Stall();  // until the client gives up
+      }
+    });
+    const auto answer = Ask(HttpsUrl(server), Trusting());
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().kind, ErrorKind::kConnect) << answer.error().message;
+  }
 }
 
 TEST_F(CurlTlsTest, AClientCertificateOfNoUseIsATlsError) {

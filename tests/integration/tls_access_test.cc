@@ -98,6 +98,29 @@ TEST_F(TlsAccess, AClientCertificateIsShownWhereOneIsSet) {
   EXPECT_EQ(registry_.GetStats().total, 0U);
 }
 
+// On a terminal, which OpenSSL would ask for the pass phrase; script(1) makes one.
+TEST_F(TlsAccess, AnEncryptedKeyIsAnErrorAndNoQuestion) {
+  const CertificateFiles client = MakeSelfSigned(directory_ / "client", KeyType::kEc, "DNS:client");
+  const RunResult encrypted =
+      RunToEnd({"openssl", "pkey", "-aes128", "-passout", "pass:secret", "-in", client.key.string(),
+                "-out", (directory_ / "encrypted.pem").string()});
+  ASSERT_EQ(encrypted.exit_code, 0) << encrypted.err;
+  const NginxServer nginx(registry_.authority(), {.client_authorities = client.certificate});
+  WriteFile(directory_ / "config.yml",
+            "targets:\n- registry: " + nginx.url() +
+                "\n  repository: team/app\n  tls_config: {ca_file: \"" +
+                nginx.tls().certificate.string() +
+                "\", cert_file: client/certificate.pem, key_file: encrypted.pem}\n");
+  const std::string command = std::string(REGISTRY_BACKEND_EXPORTER) +
+                              " scan --output summary --config.file " +
+                              (directory_ / "config.yml").string();
+  Subprocess scan({"script", "-qec", command, "/dev/null"}, HermeticOptions());
+  const std::optional<ExitStatus> end = scan.Wait(std::chrono::seconds(30));
+  ASSERT_TRUE(end) << "it waits: " << scan.Stdout();
+  EXPECT_EQ(end->code, 1);
+  EXPECT_NE(scan.Stdout().find("(tls)"), std::string::npos) << scan.Stdout();
+}
+
 TEST_F(TlsAccess, ACertificateOfAnotherAuthorityIsNotTaken) {
   const CertificateFiles client = MakeSelfSigned(directory_ / "client", KeyType::kEc, "DNS:client");
   (void)MakeSelfSigned(directory_ / "other", KeyType::kEc, "DNS:client");

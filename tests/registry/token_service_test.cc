@@ -200,6 +200,33 @@ TEST_F(TokenServiceTest, IsAskedOnceForEachScope) {
   EXPECT_EQ(TokenRequests().size(), 2U);
 }
 
+TEST_F(TokenServiceTest, IsAskedAnewWhereAChallengeLeadsBackToATokenThatHasRunOut) {
+  client().SetCredentials({"user", "secret"});
+  const Time start = loop_.Now();
+  server_ = [&](const Request& request) {
+    const bool late = loop_.Now() - start > seconds(60);
+    if (request.operation == "token") {
+      const bool for_blobs = request.url.query().find("pull_blobs") != std::string::npos;
+      return MakeResponse(200, std::string(R"({"token":")") + (for_blobs ? "blob" : "other") +
+                                   (late ? "-late\"}" : "\"}"));
+    }
+    const bool is_blob = request.operation == "blob";
+    const std::string token = std::string(is_blob ? "blob" : "other") + (late ? "-late" : "");
+    if (request.headers.Get("authorization") != "Bearer " + token) {
+      return MakeResponse(
+          401, "",
+          {{"WWW-Authenticate", "Bearer realm=\"https://r.example/token\",scope=\"" +
+                                    std::string(is_blob ? "pull_blobs\"" : "x\"")}});
+    }
+    return is_blob ? MakeResponse(206) : MakeResponse(404);
+  };
+  ASSERT_EQ(AskNow(Tags()).error().status, 404);
+  ASSERT_TRUE(AskNow(Blob(Sha256Of("x"))));
+  loop_.Advance(seconds(120));
+  const auto answer = AskNow(ManifestOf("v1"));  // not asked before: tried with the blobs' token
+  EXPECT_TRUE(answer) << answer.error().message;
+}
+
 TEST_F(TokenServiceTest, IsAskedForNoEndlessNumberOfScopes) {
   client().SetCredentials({"user", "secret"});
   int scope = 0;
