@@ -1,0 +1,73 @@
+#include "exporter/discovery/signed_region.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "exporter/url/text.h"
+
+namespace registry_backend {
+namespace {
+
+constexpr std::string_view kParameter = "X-Amz-Credential";
+constexpr std::size_t kDateLength = 8;  // 20260131
+constexpr std::size_t kMinRegionLength = 2;
+constexpr std::size_t kMaxRegionLength = 32;
+
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+// None where a `%` is not followed by two hexadecimal digits.
+std::optional<std::string> PercentDecode(std::string_view text) {
+  std::string decoded;
+  while (!text.empty()) {
+    if (text.front() != '%') {
+      decoded += text.front();
+      text.remove_prefix(1);
+      continue;
+    }
+    unsigned char byte = 0;
+    const std::string_view digits = text.substr(1, 2);
+    const char* const end = digits.data() + digits.size();
+    if (digits.size() != 2 || std::from_chars(digits.data(), end, byte, 16).ptr != end) {
+      return std::nullopt;
+    }
+    decoded += static_cast<char>(byte);
+    text.remove_prefix(3);
+  }
+  return decoded;
+}
+
+bool IsRegion(std::string_view text) {
+  return text.size() >= kMinRegionLength && text.size() <= kMaxRegionLength && text != "auto" &&
+         std::ranges::all_of(
+             text, [](char c) { return (c >= 'a' && c <= 'z') || IsDigit(c) || c == '-'; });
+}
+
+std::string RegionOfCredential(std::string_view credential) {
+  const std::vector<std::string_view> parts = Split(credential, '/');
+  if (parts.size() != 5) return {};
+  const std::string_view date = parts[1];
+  const bool is_signature = !parts[0].empty() && date.size() == kDateLength &&
+                            std::ranges::all_of(date, IsDigit) && parts[3] == "s3" &&
+                            parts[4] == "aws4_request";
+  return std::string(is_signature && IsRegion(parts[2]) ? parts[2] : std::string_view());
+}
+
+}  // namespace
+
+std::string SignedRegion(std::string_view query) {
+  std::optional<std::string> credential;
+  for (const std::string_view pair : Split(query, '&')) {
+    const std::size_t equals = pair.find('=');
+    if (pair.substr(0, equals) != kParameter) continue;
+    std::optional<std::string> value =
+        PercentDecode(equals == std::string_view::npos ? "" : pair.substr(equals + 1));
+    if (!value || (credential && *credential != *value)) return {};
+    credential = std::move(value);
+  }
+  return credential ? RegionOfCredential(*credential) : std::string();
+}
+
+}  // namespace registry_backend
