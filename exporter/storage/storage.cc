@@ -73,15 +73,20 @@ Status MakeDirectories(const fs::path& directory) {
   return SyncDirectory(parent.empty() ? "." : parent);
 }
 
-Status WriteAndSync(const fs::path& path, std::string_view bytes) {
+Status WriteAndSync(const fs::path& path,
+                    const std::function<void(const Storage::Sink&)>& produce) {
   File file(path, O_WRONLY | O_CREAT | O_TRUNC);
   if (!file.open()) return Failure("cannot write", path);
-  if (!WriteAll(file.get(), bytes) || ::fsync(file.get()) != 0 || !file.Close()) {
-    const Error error = Failure("cannot write", path);
-    ::unlink(path.c_str());
-    return error;
-  }
-  return Ok();
+  int fault = 0;  // the first; what comes after it is not written
+  produce([&file, &fault](std::string_view bytes) {
+    if (fault == 0 && !WriteAll(file.get(), bytes)) fault = errno;
+  });
+  if (fault == 0 && (::fsync(file.get()) != 0 || !file.Close())) fault = errno;
+  if (fault == 0) return Ok();
+  errno = fault;
+  const Error error = Failure("cannot write", path);
+  ::unlink(path.c_str());
+  return error;
 }
 
 }  // namespace
@@ -151,12 +156,17 @@ Result<std::optional<std::string>> Storage::Read(const std::string& name) const 
 }
 
 Status Storage::Write(const std::string& name, std::string_view bytes) const {
+  return Write(name, [bytes](const Sink& sink) { sink(bytes); });
+}
+
+Status Storage::Write(const std::string& name,
+                      const std::function<void(const Sink&)>& produce) const {
   const fs::path path = directory_ / name;
   if (Status locked = Lock(); !locked) return locked;
   fs::path temporary = path;
   temporary += kTemporarySuffix;
   if (Status made = MakeDirectories(path.parent_path()); !made) return made;
-  if (Status written = WriteAndSync(temporary, bytes); !written) return written;
+  if (Status written = WriteAndSync(temporary, produce); !written) return written;
   if (::rename(temporary.c_str(), path.c_str()) != 0) {
     const Error error = Failure("cannot replace", path);
     ::unlink(temporary.c_str());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,6 +36,10 @@ class Storage {
   // Replaces the file: a temporary one is written and synced, renamed over it, and the directory is
   // synced. Directories on the way are made.
   [[nodiscard]] Status Write(const std::string& name, std::string_view bytes) const;
+  // The same for bytes that are not all in memory at once: `produce` hands them to its argument.
+  using Sink = std::function<void(std::string_view)>;
+  [[nodiscard]] Status Write(const std::string& name,
+                             const std::function<void(const Sink&)>& produce) const;
 
   // Renames a file that cannot be used to `NAME.corrupt-TIME`, so that nothing is overwritten;
   // returns the new name.
