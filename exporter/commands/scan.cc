@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -157,18 +156,21 @@ int ExitCodeOf(ScanOutcome outcome) {
 }
 
 void Print(const std::vector<std::unique_ptr<Job>>& jobs, ReportOutput output) {
-  nlohmann::ordered_json reports = nlohmann::ordered_json::array();
-  std::string text;
-  for (const auto& job : jobs) {
-    const ReportSubject subject{job->options.registry.registry, job->options.registry.repository};
-    if (output == ReportOutput::kJson) {
-      reports.push_back(MakeReport(subject, job->result));
-    } else {
-      text += MakeSummary(subject, job->result);
-    }
+  const TextSink print = [](std::string_view text) {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+  };
+  const auto subject_of = [](const Job& job) {
+    return ReportSubject{job.options.registry.registry, job.options.registry.repository};
+  };
+  if (output != ReportOutput::kJson) {
+    for (const auto& job : jobs) print(MakeSummary(subject_of(*job), job->result));
+    return;
   }
-  if (output == ReportOutput::kJson) text = WriteReport(jobs.size() == 1 ? reports[0] : reports, 2);
-  std::fwrite(text.data(), 1, text.size(), stdout);
+  JsonWriter writer(JsonWriter::Layout::kIndented, print);
+  if (jobs.size() != 1) writer.BeginArray();
+  for (const auto& job : jobs) WriteReport(subject_of(*job), job->result, writer);
+  if (jobs.size() != 1) writer.EndArray();
+  writer.EndDocument();
 }
 
 // Says on standard error what kept scans from being complete; returns the worst outcome.

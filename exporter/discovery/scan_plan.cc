@@ -15,16 +15,18 @@ constexpr std::size_t kMaxTagPages = 10'000;
 // More than any repository has; a registry that names more is not to be followed.
 constexpr std::size_t kMaxTags = 200'000;
 constexpr std::size_t kMaxManifests = 500'000;
-constexpr std::size_t kMaxBlobs = 2'000'000;
+constexpr std::size_t kMaxBlobs = 1'000'000;
+constexpr std::size_t kMaxReferences = 4'000'000;
 constexpr std::size_t kMaxHosts = 1'000;
+constexpr std::size_t kMaxNames = 1'000;
 
 constexpr std::string_view kRedirect = "redirect";
 constexpr std::string_view kDirect = "direct";
 
 // Takes the front element, if there is one.
-std::optional<std::string> TakeFront(std::deque<std::string>& queue) {
+std::optional<std::string_view> TakeFront(std::deque<std::string_view>& queue) {
   if (queue.empty()) return std::nullopt;
-  std::string front = std::move(queue.front());
+  const std::string_view front = queue.front();
   queue.pop_front();
   return front;
 }
@@ -35,8 +37,8 @@ ScanError::Scope ScopeOf(const Operation& operation) {
 }
 
 Error RedirectError(const std::string& what, const Url& where) {
-  return {ErrorKind::kProtocol,
-          what + " is redirected to " + where.host().text() + ", which is followed for blobs only"};
+  return {ErrorKind::kProtocol, what + " is redirected to " + where.host().text() +
+                                    ", which is no registry's API and so is not asked"};
 }
 
 }  // namespace
@@ -57,10 +59,10 @@ std::optional<Operation> ScanPlan::Next() {
 
 std::optional<Operation> ScanPlan::NextOfRepository() {
   if (auto digest = TakeFront(blob_queue_)) {
-    return Operation{Operation::Kind::kBlob, *std::move(digest)};
+    return Operation{Operation::Kind::kBlob, std::string(*digest)};
   }
-  while (auto reference = TakeFront(manifest_queue_)) {
-    if (!IsFound(*reference)) return Operation{Operation::Kind::kManifest, *std::move(reference)};
+  while (const auto reference = TakeFront(manifest_queue_)) {
+    if (!IsFound(*reference)) return Operation{Operation::Kind::kManifest, std::string(*reference)};
   }
   if (auto page = std::exchange(next_page_, std::nullopt)) {
     return Operation{Operation::Kind::kTags, *std::move(page)};
@@ -78,15 +80,12 @@ std::optional<Operation> ScanPlan::NextOfRepository() {
 }
 
 // A manifest that is to be asked for by its digest may have been brought by a tag meanwhile.
-bool ScanPlan::IsFound(const std::string& digest) const {
-  const auto known = manifests_.find(digest);
-  return known != manifests_.end() && known->second.found;
-}
+bool ScanPlan::IsFound(std::string_view digest) const { return result_.manifests.contains(digest); }
 
 void ScanPlan::Finish(const Operation& operation, Result<Answer> answer) {
   --under_way_;
   ++finished_;
-  if (answer) Observe(Serves::kApi, registry_, std::string(kDirect));
+  if (answer) Observe(Serves::kApi, registry_, kDirect);
   switch (operation.kind) {
     case Operation::Kind::kTags:
       OnTags(operation, std::move(answer));
@@ -110,9 +109,23 @@ ScanPlan::Progress ScanPlan::progress() const {
   return {finished_, finished_ + under_way_ + waiting};
 }
 
-void ScanPlan::Observe(Serves serves, const Host& host, const std::string& delivery) {
-  const auto [endpoint, added] = result_.endpoints.try_emplace(EndpointKey{serves, host});
-  if (added) endpoint->second.info.delivery = delivery;
+void ScanPlan::Observe(Serves serves, const Host& host, std::string_view delivery) {
+  EndpointKey key{serves, host};
+  if (result_.endpoints.contains(key)) return;
+  EndpointInfo info = ClassifyHost(host);
+  info.delivery = delivery;
+  AddEndpoint(key, std::move(info));
+}
+
+// Null where it is one host too many.
+SeenEndpoint* ScanPlan::AddEndpoint(const EndpointKey& key, EndpointInfo info) {
+  const auto known = result_.endpoints.find(key);
+  if (known != result_.endpoints.end()) {
+    KeepCommon(known->second.info, info);
+    return &known->second;
+  }
+  if (result_.endpoints.size() >= kMaxHosts) return nullptr;
+  return &result_.endpoints.emplace(key, SeenEndpoint{std::move(info)}).first->second;
 }
 
 void ScanPlan::OnTags(const Operation& operation, Result<Answer> answer) {
@@ -128,7 +141,7 @@ void ScanPlan::OnTags(const Operation& operation, Result<Answer> answer) {
   }
   auto& page = std::get<TagPage>(answer.value());
   first_page_seen_ = true;
-  pages_asked_.insert(operation.reference);
+  pages_asked_.insert(Sha256Of(operation.reference));
   for (const std::string& name : page.rejected) {
     if (!options_.tags.Matches(name)) continue;
     ++rejected_tags_;
@@ -136,10 +149,11 @@ void ScanPlan::OnTags(const Operation& operation, Result<Answer> answer) {
     result_.AddUnpullable({ScanError::Scope::kTag, name, "", why});
   }
   tags_seen_ += page.tags.size() + page.rejected.size();
-  std::ranges::copy_if(page.tags, std::back_inserter(listed_),
-                       [this](const std::string& tag) { return options_.tags.Matches(tag); });
+  for (const std::string& tag : page.tags) {
+    if (options_.tags.Matches(tag) && !tags_.contains(tag)) listed_.push_back(texts_->Keep(tag));
+  }
   const bool endless = pages_asked_.size() >= kMaxTagPages || tags_seen_ > kMaxTags ||
-                       (page.next && pages_asked_.contains(page.next->text()));
+                       (page.next && pages_asked_.contains(Sha256Of(page.next->text())));
   if (endless) {
     Fail(ScanError::Scope::kTarget, "",
          {ErrorKind::kProtocol, "the tag list has no end, or its pages form a loop"});
@@ -160,12 +174,12 @@ void ScanPlan::SelectTags() {
   if (options_.newest_tags != 0 && listed_.size() > options_.newest_tags) {
     listed_.resize(options_.newest_tags);
   }
-  std::ranges::stable_sort(listed_, {}, [this](const std::string& tag) {
-    const auto hint = hinted_.find(tag);
+  std::ranges::stable_sort(listed_, {}, [this](std::string_view tag) {
+    const auto hint = hinted_.find(std::string(tag));
     return hint == hinted_.end() ? hinted_.size() : hint->second;
   });
-  for (std::string& tag : listed_) {
-    if (tags_.try_emplace(tag).second) manifest_queue_.push_back(std::move(tag));
+  for (const std::string_view tag : listed_) {
+    if (tags_.try_emplace(tag).second) manifest_queue_.push_back(tag);
   }
   listed_.clear();
 }
@@ -181,24 +195,26 @@ void ScanPlan::OnManifest(const std::string& reference, Result<Answer> answer) {
     return;
   }
   if (const auto* elsewhere = std::get_if<Elsewhere>(&*answer)) {
-    Observe(Serves::kManifests, elsewhere->url.host(), std::string(kRedirect));
+    EndpointInfo info = Classify(elsewhere->url);
+    info.delivery = kRedirect;
+    AddEndpoint({Serves::kManifests, elsewhere->url.host()}, std::move(info));
     OnFailure(operation, RedirectError("manifest " + reference, elsewhere->url));
     return;
   }
   StandingOf(operation) = Standing::kOpen;
   const auto& fetched = std::get<FetchedManifest>(*answer);
   const bool is_digest = IsDigest(reference);
+  const std::string_view digest = Learn(fetched, is_digest ? manifests_.at(reference).depth : 0);
   if (!is_digest) {
-    tags_[reference].digest = fetched.digest;
+    tags_.at(reference).digest = digest;
     last_tag_ = reference;
   }
-  Learn(fetched, is_digest ? manifests_[reference].depth : 0);
 }
 
 ScanPlan::Standing& ScanPlan::StandingOf(const Operation& operation) {
   const std::string& reference = operation.reference;
-  if (operation.kind == Operation::Kind::kBlob) return blobs_[reference].standing;
-  return IsDigest(reference) ? manifests_[reference].standing : tags_[reference].standing;
+  if (operation.kind == Operation::Kind::kBlob) return blobs_.at(reference);
+  return IsDigest(reference) ? manifests_.at(reference).standing : tags_.at(reference).standing;
 }
 
 // Said once it may be the registry's bad moment: asked again at the end.
@@ -221,35 +237,55 @@ void ScanPlan::OnFailure(const Operation& operation, const Error& error) {
   Fail(ScopeOf(operation), operation.reference, error);
 }
 
-void ScanPlan::Learn(const FetchedManifest& fetched, int depth) {
-  ManifestState& state = manifests_[fetched.digest];
-  if (state.found) return;
+// A platform's or a media type's name, kept once. There are few of them, or somebody is at play.
+std::string_view ScanPlan::Name(std::string_view name) {
+  const auto known = names_.find(name);
+  if (known != names_.end()) return *known;
+  if (names_.size() >= kMaxNames) return kUnnamedPlatform;
+  return *names_.insert(texts_->Keep(name)).first;
+}
+
+// The manifest's digest is returned as it is kept.
+std::string_view ScanPlan::Learn(const FetchedManifest& fetched, int depth) {
+  auto state = manifests_.find(fetched.digest);
+  if (state == manifests_.end()) {
+    state = manifests_.emplace(texts_->Keep(fetched.digest), ManifestState{depth}).first;
+  }
+  const std::string_view digest = state->first;
+  if (IsFound(digest)) return digest;
+  state->second = {depth, Standing::kOpen};
   const Manifest& manifest = *fetched.manifest;
-  ScannedManifest scanned{.media_type = manifest.media_type,
+  ScannedManifest scanned{.media_type = Name(manifest.media_type),
                           .size = fetched.size,
                           .is_index = manifest.is_index,
                           .is_artifact = manifest.is_artifact};
-  std::vector<const Descriptor*> selected;
+  references_ += manifest.manifests.size() + manifest.blobs.size();
+  if (references_ > kMaxReferences) {
+    FailOverflow("layers");
+  } else {
+    WantAll(manifest, depth, scanned);
+  }
+  result_.manifests.emplace(digest, std::move(scanned));
+  return digest;
+}
+
+void ScanPlan::WantAll(const Manifest& manifest, int depth, ScannedManifest& scanned) {
   for (const Descriptor& child : manifest.manifests) {
     if (!IsSelected(child)) {
       left_out_any_ = true;
       continue;
     }
-    selected.push_back(&child);
-    scanned.manifests.push_back({child.platform, child.digest});
+    const std::string_view digest = WantManifest(child.digest, depth + 1);
+    if (!digest.empty()) scanned.manifests.push_back({Name(child.platform), digest});
   }
   for (const Descriptor& blob : manifest.blobs) {
+    const std::string_view digest = WantBlob(blob);
     if (&blob == &manifest.blobs.front()) {
-      scanned.config = blob.digest;
-    } else {
-      scanned.layers.push_back(blob.digest);
+      scanned.config = digest;
+    } else if (!digest.empty()) {
+      scanned.layers.push_back(digest);
     }
   }
-  state.depth = depth;
-  state.standing = Standing::kOpen;
-  state.found = std::move(scanned);
-  for (const Descriptor* child : selected) WantManifest(child->digest, depth + 1);
-  for (const Descriptor& blob : manifest.blobs) WantBlob(blob);
 }
 
 // One whose platform is not named may be for any: a nested index, for instance.
@@ -261,42 +297,51 @@ bool ScanPlan::IsSelected(const Descriptor& child) const {
 }
 
 // What an earlier scan had no answer for goes first.
-void ScanPlan::Queue(std::deque<std::string>& queue, const std::string& reference) const {
-  if (hinted_.contains(reference)) {
+void ScanPlan::Queue(std::deque<std::string_view>& queue, std::string_view reference) const {
+  if (!hinted_.empty() && hinted_.contains(std::string(reference))) {
     queue.push_front(reference);
   } else {
     queue.push_back(reference);
   }
 }
 
-void ScanPlan::WantManifest(const std::string& digest, int depth) {
-  if (manifests_.size() >= kMaxManifests && !manifests_.contains(digest)) {
+// Both return the digest as it is kept, empty where it is one too many.
+std::string_view ScanPlan::WantManifest(const std::string& digest, int depth) {
+  if (const auto known = manifests_.find(digest); known != manifests_.end()) return known->first;
+  if (manifests_.size() >= kMaxManifests) {
     FailOverflow("manifests");
-    return;
+    return {};
   }
-  if (!manifests_.try_emplace(digest, ManifestState{depth, std::nullopt}).second) return;
+  const std::string_view kept =
+      manifests_.emplace(texts_->Keep(digest), ManifestState{depth}).first->first;
   if (depth <= kMaxIndexDepth) {
-    Queue(manifest_queue_, digest);
-    return;
+    Queue(manifest_queue_, kept);
+  } else {
+    OnFailure(
+        {Operation::Kind::kManifest, digest},
+        {ErrorKind::kProtocol, "indexes are nested more than " + std::to_string(kMaxIndexDepth) +
+                                   " deep at manifest " + digest});
   }
-  OnFailure(
-      {Operation::Kind::kManifest, digest},
-      {ErrorKind::kProtocol, "indexes are nested more than " + std::to_string(kMaxIndexDepth) +
-                                 " deep at manifest " + digest});
+  return kept;
 }
 
-void ScanPlan::WantBlob(const Descriptor& blob) {
-  if (blobs_.size() >= kMaxBlobs && !blobs_.contains(blob.digest)) {
+std::string_view ScanPlan::WantBlob(const Descriptor& blob) {
+  if (const auto known = blobs_.find(blob.digest); known != blobs_.end()) return known->first;
+  if (blobs_.size() >= kMaxBlobs) {
     FailOverflow("blobs");
-    return;
+    return {};
   }
-  if (!blobs_.try_emplace(blob.digest).second) return;
+  const std::string_view kept =
+      blobs_.emplace(texts_->Keep(blob.digest), Standing::kOpen).first->first;
   if (blob.urls.empty()) {
-    Queue(blob_queue_, blob.digest);
-    return;
+    Queue(blob_queue_, kept);
+    return kept;
   }
   // A foreign layer: clients ask each of these hosts until one has it, and the registry never.
-  for (const Url& url : blob.urls) CountBlob(blob.digest, url, "");
+  std::vector<Site> sites;
+  for (const Url& url : blob.urls) sites.push_back({url.host(), Classify(url)});
+  CountBlob(kept, sites);
+  return kept;
 }
 
 void ScanPlan::FailOverflow(std::string_view what) {
@@ -315,34 +360,46 @@ void ScanPlan::OnBlob(const std::string& digest, const Result<Answer>& answer) {
     OnUnpullable(operation, unpullable->why);
     return;
   }
-  const auto& source = std::get<BlobSource>(*answer);
-  if (CountBlob(digest, source.url, source.redirected ? kRedirect : kDirect)) {
-    StandingOf(operation) = Standing::kOpen;
+  const auto blob = blobs_.find(digest);
+  if (CountBlob(blob->first, SitesOf(std::get<BlobSource>(*answer)))) {
+    blob->second = Standing::kOpen;
   }
 }
 
-// Notes that the blob's bytes come from `source`; false, and the blob fails, where that is one host
-// too many.
-bool ScanPlan::CountBlob(const std::string& digest, const Url& source, std::string_view delivery) {
-  const EndpointKey key{Serves::kBlobs, source.host()};
-  if (result_.endpoints.size() >= kMaxHosts && !result_.endpoints.contains(key)) {
-    OnFailure({Operation::Kind::kBlob, digest},
-              {ErrorKind::kProtocol,
-               "its blobs are at more than " + std::to_string(kMaxHosts) + " hosts"});
-    return false;
+std::vector<ScanPlan::Site> ScanPlan::SitesOf(const BlobSource& source) {
+  std::vector<Site> sites;
+  for (const Host& other : source.others) sites.push_back({other, ClassifyHost(other)});
+  if (sites.empty() || sites.back().host != source.url.host()) {
+    sites.push_back({source.url.host(), Classify(source.url)});
   }
-  EndpointInfo info = Classify(source);
-  info.delivery = delivery;
-  const auto [endpoint, added] = result_.endpoints.try_emplace(key);
-  if (added) {
-    endpoint->second.info = std::move(info);
-  } else {
-    KeepCommon(endpoint->second.info, info);
+  for (Site& site : sites) site.info.delivery = source.redirected ? kRedirect : kDirect;
+  return sites;
+}
+
+// Notes that a pull of the blob goes through `sites`; false, and the blob fails, where that is one
+// host too many. `digest` is one that is kept.
+bool ScanPlan::CountBlob(std::string_view digest, const std::vector<Site>& sites) {
+  Route route;
+  for (const Site& site : sites) {
+    SeenEndpoint* endpoint = AddEndpoint({Serves::kBlobs, site.host}, site.info);
+    if (endpoint == nullptr) {
+      OnFailure({Operation::Kind::kBlob, std::string(digest)},
+                {ErrorKind::kProtocol,
+                 "its blobs are at more than " + std::to_string(kMaxHosts) + " hosts"});
+      return false;
+    }
+    if (std::ranges::find(route, site.host) != route.end()) continue;
+    ++endpoint->blobs;
+    route.push_back(site.host);
   }
-  ++endpoint->second.blobs;
-  blobs_[digest].host = source.host();
+  const auto place = static_cast<std::uint32_t>(routes_.size());
+  const auto [known, added] = routes_.try_emplace(route, place);
+  if (added) result_.routes.push_back(std::move(route));
+  result_.blobs.emplace(digest, known->second);
   return true;
 }
+
+bool ScanPlan::IsResolved(std::string_view digest) const { return result_.blobs.contains(digest); }
 
 // The repository has been walked to its end; who was not met?
 void ScanPlan::CallWitnesses() {
@@ -381,13 +438,15 @@ void ScanPlan::OnWitness(const std::string& digest, const Result<Answer>& answer
   if (!answer) {
     result_.witnessed.insert(host);
   } else if (const auto* source = std::get_if<BlobSource>(&*answer)) {
-    if (source->url.host() == host) result_.witnessed.insert(host);
+    const bool is_on_the_way = std::ranges::find(source->others, host) != source->others.end();
+    if (is_on_the_way || source->url.host() == host) result_.witnessed.insert(host);
   }
 }
 
-void ScanPlan::Fail(ScanError::Scope scope, const std::string& name, const Error& error) {
+void ScanPlan::Fail(ScanError::Scope scope, std::string_view name, const Error& error) {
   const bool by_tag = scope == ScanError::Scope::kTag;
-  result_.AddError({scope, by_tag ? name : "", by_tag ? "" : name, error});
+  const std::string text(name);
+  result_.AddError({scope, by_tag ? text : "", by_tag ? "" : text, error});
 }
 
 }  // namespace registry_backend

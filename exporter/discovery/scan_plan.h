@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -35,7 +37,7 @@ class ScanPlan {
   void Finish(const Operation& operation, Result<Answer> answer);
 
   // A host that a pull needs besides what answers told.
-  void Observe(Serves serves, const Host& host, const std::string& delivery);
+  void Observe(Serves serves, const Host& host, std::string_view delivery);
 
   // How far it is: operations finished, and all that are known by now to be needed.
   struct Progress {
@@ -60,24 +62,24 @@ class ScanPlan {
   };
   struct ManifestState {
     int depth = 0;  // of the index it was found in; 0: a tag's own
-    std::optional<ScannedManifest> found;
     Standing standing = Standing::kOpen;
   };
   struct TagState {
-    std::string digest;
-    Standing standing = Standing::kOpen;
-  };
-  struct BlobState {
-    std::optional<Host> host;
+    std::string_view digest;
     Standing standing = Standing::kOpen;
   };
   struct Witness {
     Host host;
     std::string digest;
   };
+  // A host on the way to a blob.
+  struct Site {
+    Host host;
+    EndpointInfo info;
+  };
 
   std::optional<Operation> NextOfRepository();
-  [[nodiscard]] bool IsFound(const std::string& digest) const;
+  [[nodiscard]] bool IsFound(std::string_view digest) const;
   void OnTags(const Operation& operation, Result<Answer> answer);
   void SelectTags();
   void OnManifest(const std::string& reference, Result<Answer> answer);
@@ -88,14 +90,19 @@ class ScanPlan {
   void OnUnpullable(const Operation& operation, const Error& why);
   void OnFailure(const Operation& operation, const Error& error);
   [[nodiscard]] Standing& StandingOf(const Operation& operation);
-  void Learn(const FetchedManifest& fetched, int depth);
+  [[nodiscard]] std::string_view Name(std::string_view name);
+  std::string_view Learn(const FetchedManifest& fetched, int depth);
+  void WantAll(const Manifest& manifest, int depth, ScannedManifest& scanned);
   [[nodiscard]] bool IsSelected(const Descriptor& child) const;
-  void WantManifest(const std::string& digest, int depth);
-  void WantBlob(const Descriptor& blob);
-  void Queue(std::deque<std::string>& queue, const std::string& reference) const;
-  bool CountBlob(const std::string& digest, const Url& source, std::string_view delivery);
+  std::string_view WantManifest(const std::string& digest, int depth);
+  std::string_view WantBlob(const Descriptor& blob);
+  void Queue(std::deque<std::string_view>& queue, std::string_view reference) const;
+  SeenEndpoint* AddEndpoint(const EndpointKey& key, EndpointInfo info);
+  [[nodiscard]] static std::vector<Site> SitesOf(const BlobSource& source);
+  bool CountBlob(std::string_view digest, const std::vector<Site>& sites);
+  [[nodiscard]] bool IsResolved(std::string_view digest) const;
   void FailOverflow(std::string_view what);
-  void Fail(ScanError::Scope scope, const std::string& name, const Error& error);
+  void Fail(ScanError::Scope scope, std::string_view name, const Error& error);
   void FailLeftOver(const Error& why);
   void TakeTags();
   void TakeManifests();
@@ -111,19 +118,24 @@ class ScanPlan {
   std::unordered_map<std::string, std::size_t> hinted_;  // hints_.unresolved and their places
 
   std::optional<std::string> next_page_ = "";  // the URL; empty: the first
-  std::set<std::string> pages_asked_;
+  std::set<std::string> pages_asked_;          // their digests: URLs may be long
   bool first_page_seen_ = false;
   bool all_pages_seen_ = false;
-  std::vector<std::string> listed_;  // not yet selected
-  std::size_t tags_seen_ = 0;        // on pages, selected or not
+  std::vector<std::string_view> listed_;  // not yet selected
+  std::size_t tags_seen_ = 0;             // on pages, selected or not
   std::size_t rejected_tags_ = 0;
 
-  std::unordered_map<std::string, TagState> tags_;
+  // Names and digests are views of these texts, which become the result's.
+  std::shared_ptr<TextArena> texts_ = std::make_shared<TextArena>();
+  std::unordered_set<std::string_view> names_;  // of platforms and media types
+  std::size_t references_ = 0;                  // of manifests to manifests and blobs
+  std::unordered_map<std::string_view, TagState> tags_;
   std::string last_tag_;  // that was answered
-  std::unordered_map<std::string, ManifestState> manifests_;
-  std::unordered_map<std::string, BlobState> blobs_;
-  std::deque<std::string> manifest_queue_;  // tags and digests
-  std::deque<std::string> blob_queue_;
+  std::unordered_map<std::string_view, ManifestState> manifests_;
+  std::unordered_map<std::string_view, Standing> blobs_;
+  std::map<Route, std::uint32_t> routes_;        // and their places in the result
+  std::deque<std::string_view> manifest_queue_;  // tags and digests
+  std::deque<std::string_view> blob_queue_;
   std::deque<Operation> confirm_queue_;  // what is doubtful
   std::size_t confirm_now_ = 0;          // so many of its first are being asked for
   std::size_t under_way_ = 0;

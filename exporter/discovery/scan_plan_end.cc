@@ -17,12 +17,12 @@ void ScanPlan::FailLeftOver(const Error& why) {
     if (tag.digest.empty() && is_left(tag.standing)) Fail(ScanError::Scope::kTag, name, why);
   }
   for (const auto& [digest, manifest] : manifests_) {
-    if (!manifest.found && is_left(manifest.standing)) {
+    if (!IsFound(digest) && is_left(manifest.standing)) {
       Fail(ScanError::Scope::kManifest, digest, why);
     }
   }
-  for (const auto& [digest, blob] : blobs_) {
-    if (!blob.host && is_left(blob.standing)) Fail(ScanError::Scope::kBlob, digest, why);
+  for (const auto& [digest, standing] : blobs_) {
+    if (!IsResolved(digest) && is_left(standing)) Fail(ScanError::Scope::kBlob, digest, why);
   }
 }
 
@@ -35,11 +35,11 @@ ScanOutcome ScanPlan::JudgeOutcome() const {
 }
 
 void ScanPlan::TakeTags() {
-  std::vector<std::string> names;
+  std::vector<std::string_view> names;
   for (const auto& [name, tag] : tags_) names.push_back(name);
   SortNewestFirst(names);
-  for (const std::string& name : names) {
-    const TagState& tag = tags_[name];
+  for (const std::string_view name : names) {
+    const TagState& tag = tags_.at(name);
     result_.tags.push_back({name, tag.digest});
     if (tag.digest.empty() && tag.standing != Standing::kUnpullable) ++result_.unresolved.tags;
   }
@@ -53,10 +53,8 @@ void ScanPlan::TakeTags() {
 }
 
 void ScanPlan::TakeManifests() {
-  for (auto& [digest, manifest] : manifests_) {
-    if (manifest.found) {
-      result_.manifests.emplace(digest, *std::move(manifest.found));
-    } else if (manifest.standing != Standing::kUnpullable) {
+  for (const auto& [digest, manifest] : manifests_) {
+    if (!IsFound(digest) && manifest.standing != Standing::kUnpullable) {
       ++result_.unresolved.manifests;
     }
   }
@@ -64,15 +62,11 @@ void ScanPlan::TakeManifests() {
 }
 
 void ScanPlan::TakeBlobs() {
-  for (auto& [digest, blob] : blobs_) {
-    if (blob.host) {
-      result_.blob_hosts.emplace(digest, *std::move(blob.host));
-    } else if (blob.standing != Standing::kUnpullable) {
-      ++result_.unresolved.blobs;
-    }
+  for (const auto& [digest, standing] : blobs_) {
+    if (!IsResolved(digest) && standing != Standing::kUnpullable) ++result_.unresolved.blobs;
   }
   result_.asked.blobs = blobs_.size();
-  if (result_.blob_hosts.empty() && result_.reasons.empty()) FailWithoutBlobs();
+  if (result_.blobs.empty() && result_.reasons.empty()) FailWithoutBlobs();
 }
 
 // Not one blob can be pulled, and nothing has failed. A store that has lost everything looks like
@@ -94,20 +88,18 @@ void ScanPlan::FailWithoutBlobs() {
 void ScanPlan::NameUnresolved() {
   std::unordered_set<std::string_view> open;
   for (const auto& [digest, manifest] : manifests_) {
-    if (!result_.manifests.contains(digest) && manifest.standing != Standing::kUnpullable) {
+    if (!IsFound(digest) && manifest.standing != Standing::kUnpullable) {
       open.insert(digest);
     }
   }
-  for (const auto& [digest, blob] : blobs_) {
-    if (!result_.blob_hosts.contains(digest) && blob.standing != Standing::kUnpullable) {
-      open.insert(digest);
-    }
+  for (const auto& [digest, standing] : blobs_) {
+    if (!IsResolved(digest) && standing != Standing::kUnpullable) open.insert(digest);
   }
   std::vector<std::string>& named = result_.unresolved_references;
   for (const std::string_view digest : open) {
     if (named.size() < ScanResult::kMaxErrors / 2) named.emplace_back(digest);
   }
-  const auto is_open = [&open](const std::string& digest) { return open.contains(digest); };
+  const auto is_open = [&open](std::string_view digest) { return open.contains(digest); };
   for (int level = 0; level <= kMaxIndexDepth; ++level) {
     for (const auto& [digest, manifest] : result_.manifests) {
       const bool leads_there =
@@ -126,8 +118,9 @@ void ScanPlan::NameTags(const std::unordered_set<std::string_view>& open) {
   std::size_t reached = 0;
   for (const ScannedTag& tag : result_.tags) {
     if (tag.name == last_tag_) reached = names.size();
-    const bool unanswered = tag.digest.empty() && tags_[tag.name].standing != Standing::kUnpullable;
-    if (unanswered || open.contains(tag.digest)) names.push_back(tag.name);
+    const bool unanswered =
+        tag.digest.empty() && tags_.at(tag.name).standing != Standing::kUnpullable;
+    if (unanswered || open.contains(tag.digest)) names.emplace_back(tag.name);
   }
   std::rotate(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(reached), names.end());
   std::vector<std::string>& named = result_.unresolved_references;
@@ -151,6 +144,7 @@ ScanResult ScanPlan::Take(const std::optional<Error>& cut_short) && {
   TakeBlobs();
   if (result_.unresolved.total() > 0) NameUnresolved();
   result_.outcome = JudgeOutcome();
+  result_.texts = std::move(texts_);
   return std::move(result_);
 }
 

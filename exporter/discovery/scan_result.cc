@@ -61,6 +61,11 @@ double ScanResult::coverage() const {
          static_cast<double>(asked.total());
 }
 
+const Host* ScanResult::HostOfBlob(std::string_view digest) const {
+  const auto blob = blobs.find(digest);
+  return blob == blobs.end() ? nullptr : &routes[blob->second].back();
+}
+
 void ScanResult::AddError(ScanError error) {
   ErrorsOfKind& kind = reasons[error.error.kind];
   if (kind.count++ == 0) kind.first = error.error;

@@ -3,6 +3,7 @@
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 
 #include "exporter/common/error.h"
 #include "exporter/common/time.h"
+#include "exporter/discovery/text_arena.h"
 #include "exporter/url/host.h"
 
 // What one scan found: values only.
@@ -68,25 +70,32 @@ struct ScanError {
 };
 std::string_view ScopeName(ScanError::Scope scope);
 
+// Names and digests in what follows are views of ScanResult::texts.
+
 struct ScannedTag {
-  std::string name;
-  std::string digest;  // of its manifest; empty: unresolved
+  std::string_view name;
+  std::string_view digest;  // of its manifest; empty: unresolved
 };
 
 struct ScannedPlatform {
-  std::string platform;
-  std::string digest;
+  std::string_view platform;
+  std::string_view digest;
 };
 
 struct ScannedManifest {
-  std::string media_type;
+  std::string_view media_type;
   std::size_t size = 0;  // bytes as served
   bool is_index = false;
   bool is_artifact = false;
   std::vector<ScannedPlatform> manifests;  // of an index, in its order
-  std::string config;                      // digest; of an image manifest
-  std::vector<std::string> layers;         // digests, in order
+  std::string_view config;                 // digest; of an image manifest
+  std::vector<std::string_view> layers;    // digests, in order
 };
+
+// The hosts that a pull of a blob needs besides the registry that it starts at: other registries
+// on the way, then the one that serves the bytes, which may be that registry itself. Of a foreign
+// layer all that may serve them.
+using Route = std::vector<Host>;
 
 struct ScanCounts {
   std::uint64_t tags = 0;
@@ -123,9 +132,12 @@ struct ScanResult {
   std::vector<ScanError> errors;
   std::map<ErrorKind, ErrorsOfKind> reasons;  // of all errors
 
-  std::vector<ScannedTag> tags;                                // newest first
-  std::unordered_map<std::string, ScannedManifest> manifests;  // by digest; resolved ones
-  std::unordered_map<std::string, Host> blob_hosts;            // by digest; resolved ones
+  std::shared_ptr<const TextArena> texts;  // null where all views are of literals
+  std::vector<ScannedTag> tags;            // newest first
+  std::unordered_map<std::string_view, ScannedManifest> manifests;  // by digest; resolved ones
+  std::vector<Route> routes;                                        // none twice, none empty
+  std::unordered_map<std::string_view, std::uint32_t> blobs;  // by digest; resolved ones' places in
+                                                              // routes
   std::map<EndpointKey, SeenEndpoint> endpoints;
   // Hosts of blobs that served nothing the scan asked for, but are still named for a digest they
   // served before, or of which that could not be found out: not gone, only not selected.
@@ -134,6 +146,8 @@ struct ScanResult {
   // Resolved ÷ asked for, over tags, manifests and blobs, where what is unpullable counts as
   // resolved; 0 where nothing could be asked for.
   [[nodiscard]] double coverage() const;
+  // What serves the blob's bytes, of a foreign layer the last one named; null if unresolved.
+  [[nodiscard]] const Host* HostOfBlob(std::string_view digest) const;
   // Adds to errors and reasons.
   void AddError(ScanError error);
   // Adds to unpullable and unpullable_things; not with scope kTarget.

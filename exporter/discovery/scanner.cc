@@ -6,6 +6,21 @@
 #include <utility>
 
 namespace registry_backend {
+namespace {
+
+Serves ServesOf(Operation::Kind kind) {
+  switch (kind) {
+    case Operation::Kind::kTags:
+      return Serves::kApi;
+    case Operation::Kind::kManifest:
+      return Serves::kManifests;
+    case Operation::Kind::kBlob:
+      break;
+  }
+  return Serves::kBlobs;
+}
+
+}  // namespace
 
 Scanner::Scanner(Loop& loop, RegistryClient& client, ScanOptions options, ScanHints hints)
     : loop_(loop),
@@ -75,6 +90,9 @@ void Scanner::OnTimeout() {
 void Scanner::End(const std::optional<Error>& cut_short) {
   CallOff();
   for (const Host& realm : client_.RealmHosts()) plan_.Observe(Serves::kTokens, realm, "direct");
+  for (const auto& [kind, host] : client_.sent_on()) {
+    plan_.Observe(ServesOf(kind), host, "redirect");
+  }
   ScanResult result = std::move(plan_).Take(cut_short);
   result.started = started_at_;
   result.finished = WallClock::now();

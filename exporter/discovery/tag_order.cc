@@ -93,20 +93,16 @@ bool Older(const Version& a, const Version& b) {
 
 }  // namespace
 
-void SortNewestFirst(std::vector<std::string>& tags) {
-  std::vector<std::pair<Version, std::size_t>> versions;
+void SortNewestFirst(std::vector<std::string_view>& tags) {
+  std::vector<std::pair<Version, std::string_view>> versions;
   versions.reserve(tags.size());
-  for (std::size_t i = 0; i < tags.size(); ++i) versions.emplace_back(Parse(tags[i]), i);
-  std::ranges::sort(versions, [&tags](const auto& a, const auto& b) {
+  for (const std::string_view tag : tags) versions.emplace_back(Parse(tag), tag);
+  std::ranges::sort(versions, [](const auto& a, const auto& b) {
     if (Older(b.first, a.first)) return true;
     if (Older(a.first, b.first)) return false;
-    return tags[a.second] < tags[b.second];
+    return a.second < b.second;
   });
-  std::vector<std::string> sorted;
-  sorted.reserve(tags.size());
-  // The versions point into the names: these are copied, not moved.
-  for (const auto& [version, index] : versions) sorted.push_back(tags[index]);
-  tags = std::move(sorted);
+  std::ranges::transform(versions, tags.begin(), [](const auto& entry) { return entry.second; });
 }
 
 }  // namespace registry_backend

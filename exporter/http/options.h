@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "exporter/http/proxy.h"
@@ -25,6 +26,11 @@ struct ConnectionOptions {
 
   bool operator==(const ConnectionOptions&) const = default;
 };
+
+// The same for a host that must not know who we are: without the client's certificate, and without
+// the name that is the registry's own.
+std::shared_ptr<const ConnectionOptions> ForStrangers(
+    const std::shared_ptr<const ConnectionOptions>& own);
 
 // For the whole process.
 struct TransportOptions {

@@ -134,9 +134,11 @@ class Application {
   // ones.
   void KeepWitnesses() {
     std::map<Host, std::vector<std::string>> witnesses;
-    for (const auto& [digest, host] : result_.blob_hosts) {
-      std::vector<std::string>& some = witnesses[host];
-      if (some.size() < EndpointRecord::kMaxWitnesses) some.push_back(digest);
+    for (const auto& [digest, route] : result_.blobs) {
+      for (const Host& host : result_.routes[route]) {
+        std::vector<std::string>& some = witnesses[host];
+        if (some.size() < EndpointRecord::kMaxWitnesses) some.emplace_back(digest);
+      }
     }
     for (auto& [host, digests] : witnesses) {
       const auto record = state_.endpoints.find({Serves::kBlobs, host});

@@ -1,6 +1,5 @@
 #include "exporter/monitor/target_store.h"
 
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "exporter/inventory/state_codec.h"
@@ -76,7 +75,11 @@ Status TargetStore::Save(TargetState& state, const ScanResult& result) {
 
 Status TargetStore::SaveReport(TargetState& state, const ScanResult& result) const {
   const std::string name = ReportName(result);
-  Status written = storage_.Write(Path(name), WriteReport(MakeReport(subject_, result), -1));
+  Status written = storage_.Write(Path(name), [&](const Storage::Sink& sink) {
+    JsonWriter writer(JsonWriter::Layout::kOneLine, sink);
+    WriteReport(subject_, result, writer);
+    writer.EndDocument();
+  });
   if (written) state.report = name;
   return written;
 }

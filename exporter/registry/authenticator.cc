@@ -60,20 +60,24 @@ Status CheckAnonymousRealm(const Origin& registry, const Url& realm) {
 }
 
 Authenticator::Authenticator(ExchangeDriver& driver, const Loop& loop,
-                             const RegistryOptions& options)
-    : driver_(driver), loop_(loop), options_(options) {
+                             const RegistryOptions& options, std::string observed_as)
+    : driver_(driver), loop_(loop), options_(options), observed_as_(std::move(observed_as)) {
   SetConnection(options.connection);
 }
 
+Authenticator::~Authenticator() {
+  for (const auto& [key, slot] : slots_) {
+    if (slot.fetch) driver_.Cancel(*slot.fetch);
+  }
+}
+
 void Authenticator::SetConnection(const std::shared_ptr<const ConnectionOptions>& connection) {
-  own_realm_ = other_realm_ = foreign_realm_ = connection;
-  if (!connection) return;
+  own_realm_ = other_realm_ = connection;
+  foreign_realm_ = ForStrangers(connection);
+  if (!connection || connection->server_name.empty()) return;
   ConnectionOptions other = *connection;
   other.server_name.clear();  // it is the registry's
   other_realm_ = std::make_shared<const ConnectionOptions>(other);
-  other.cert_file.clear();
-  other.key_file.clear();
-  foreign_realm_ = std::make_shared<const ConnectionOptions>(other);
 }
 
 void Authenticator::SetCredentials(Credentials credentials) {
@@ -149,11 +153,12 @@ void Authenticator::Use(const TokenKey& key, const Done& done) {
 
 void Authenticator::Answer(std::string_view operation, const Exchange::Authorize& question,
                            const Done& done) {
-  const auto find = [&question](std::string_view scheme) {
-    return std::ranges::find(question.challenges, scheme, &Challenge::scheme);
+  const std::vector<Challenge>& challenges = question.challenges.value();
+  const auto find = [&challenges](std::string_view scheme) {
+    return std::ranges::find(challenges, scheme, &Challenge::scheme);
   };
   const std::string registry = options_.registry.origin().text();
-  if (const auto bearer = find("bearer"); bearer != question.challenges.end()) {
+  if (const auto bearer = find("bearer"); bearer != challenges.end()) {
     const TokenKey key = KeyOf(*bearer);
     const Result<Url> realm = Url::Parse(key.realm);
     if (realm && realms_named_.size() < kMaxTokens) realms_named_.insert(realm->host());
@@ -170,7 +175,7 @@ void Authenticator::Answer(std::string_view operation, const Exchange::Authorize
     keys_[std::string(operation)] = keys_[""] = key;
     DropRefused(question.rejected, key);
     AnswerBearer(key, done);
-  } else if (find("basic") != question.challenges.end()) {
+  } else if (find("basic") != challenges.end()) {
     AnswerBasic(question.rejected, done);
   } else {
     done(Error{ErrorKind::kAuth, registry + ": status 401 Unauthorized with neither a Basic nor a "
@@ -242,9 +247,11 @@ void Authenticator::SendTokenRequest(const TokenKey& key, bool by_post) {
     if (shown.password.empty()) shown.password = shown.identity_token;
     authorization = BasicAuthorization(shown);
   }
-  slots_.at(key).fetch = driver_.Start(
-      Exchange(*std::move(request), authorization, Exchange::Redirects::kReport), nullptr,
-      [this, key, by_post](Result<Reply> reply) { OnToken(key, by_post, std::move(reply)); });
+  slots_.at(key).fetch =
+      driver_.Start(Exchange(*std::move(request), authorization, Exchange::Redirects::kReport),
+                    nullptr, [this, key, by_post](Result<Reply> reply, const std::vector<Host>&) {
+                      OnToken(key, by_post, std::move(reply));
+                    });
 }
 
 Result<Request> Authenticator::TokenRequest(const TokenKey& key, bool by_post) {
@@ -262,7 +269,7 @@ Result<Request> Authenticator::TokenRequest(const TokenKey& key, bool by_post) {
   std::string query;
   if (!key.service.empty()) query += "service=" + PercentEncode(key.service) + "&";
   query += "scope=" + PercentEncode(key.scope);
-  Request request{.url = *realm, .headers = {}, .registry = options_.registry.host().text()};
+  Request request{.url = *realm, .headers = {}, .registry = observed_as_};
   if (by_post) {
     request.method = Method::kPost;
     request.form = "grant_type=refresh_token&client_id=" + std::string(kClientId) + "&" + query +

@@ -23,8 +23,12 @@ class Authenticator {
  public:
   using Done = std::function<void(Result<std::string>)>;
 
-  // All outlive the authenticator.
-  Authenticator(ExchangeDriver& driver, const Loop& loop, const RegistryOptions& options);
+  // All outlive the authenticator. `observed_as` is Request::registry of its requests.
+  Authenticator(ExchangeDriver& driver, const Loop& loop, const RegistryOptions& options,
+                std::string observed_as);
+  ~Authenticator();  // calls off token fetches
+  Authenticator(const Authenticator&) = delete;
+  Authenticator& operator=(const Authenticator&) = delete;
 
   // Changed credentials empty the tokens and end a token fetch that is under way.
   void SetCredentials(Credentials credentials);
@@ -36,9 +40,9 @@ class Authenticator {
   // may want another scope for each. A renewal that fails early leaves the old token in use.
   void Current(std::string_view operation, Done done);
 
-  // The Authorization field that answers `question`. Error kAuth: nothing we have or may show will
-  // do. After a failed fetch the token service is let alone for some seconds; whoever asks
-  // meanwhile is given the same error.
+  // The Authorization field that answers `question`, in which there are challenges. Error kAuth:
+  // nothing we have or may show will do. After a failed fetch the token service is let alone for
+  // some seconds; whoever asks meanwhile is given the same error.
   void Answer(std::string_view operation, const Exchange::Authorize& question, const Done& done);
 
   // A new scan: forgets realms, failures, and tokens that the last one did not use.
@@ -90,6 +94,7 @@ class Authenticator {
   ExchangeDriver& driver_;
   const Loop& loop_;
   const RegistryOptions& options_;
+  const std::string observed_as_;
   Credentials credentials_;
   std::shared_ptr<const ConnectionOptions> own_realm_;  // for a realm at the registry's origin
   std::shared_ptr<const ConnectionOptions> other_realm_;

@@ -14,6 +14,7 @@ using std::chrono::seconds;
 
 constexpr int kMaxTries = 4;
 constexpr int kMaxHops = 10;
+constexpr std::string_view kApi = "/v2/";
 constexpr Duration kFirstBackoff = milliseconds(500);
 constexpr Duration kLongestRetryAfter = seconds(60);
 
@@ -70,10 +71,19 @@ std::optional<Duration> ParseRetryAfter(std::string_view field, WallTime now) {
   return std::min<Duration>(seconds(std::clamp<std::time_t>(ahead, 0, 3600)), kLongestRetryAfter);
 }
 
-Exchange::Exchange(Request request, std::string authorization, Redirects redirects)
-    : request_(std::move(request)),
+bool MayFollow(const Origin& from, const Url& target) {
+  if (target.has_userinfo()) return false;
+  if (from.scheme == "https" && target.origin().scheme != "https") return false;
+  return !target.host().is_local() || from.host.is_local();
+}
+
+Exchange::Exchange(Request request, std::string authorization, Redirects redirects,
+                   std::shared_ptr<const ConnectionOptions> elsewhere)
+    : home_(request.url.origin()),
+      request_(std::move(request)),
       authorization_(std::move(authorization)),
-      redirects_(redirects) {}
+      redirects_(redirects),
+      elsewhere_(std::move(elsewhere)) {}
 
 Exchange::Step Exchange::On(Event event, double jitter) {
   if (auto* responded = std::get_if<Responded>(&event)) {
@@ -104,9 +114,9 @@ Exchange::Step Exchange::OnResponse(Responded event, double jitter) {
 Exchange::Step Exchange::OnAnswer(Response response, WallTime at, double jitter) {
   const int status = response.status;
   if (status >= 200 && status < 300) return Reply{std::move(response), request_.url, std::nullopt};
-  if (status == 304 && !request_.headers.Get("if-none-match").empty()) {
-    return Reply{std::move(response), request_.url, std::nullopt};
-  }
+  const bool unchanged = status == 304 && !request_.headers.Get("if-none-match").empty();
+  const bool out_of_range = status == 416 && !request_.headers.Get("range").empty();
+  if (unchanged || out_of_range) return Reply{std::move(response), request_.url, std::nullopt};
   if (status == 401) return OnUnauthorized(response);
   if (IsRedirect(status)) return OnRedirect(std::move(response));
   if (MayPass(status)) {
@@ -122,11 +132,14 @@ Exchange::Step Exchange::OnAnswer(Response response, WallTime at, double jitter)
 Exchange::Step Exchange::OnUnauthorized(const Response& response) {
   if (has_authorized_) {
     Error error = StatusError(response);
-    error.message += ": the credentials were refused (wrong or expired?)";
+    error.message += has_left_ ? ": it is another registry than the target's, and not shown its "
+                                 "credentials"
+                               : ": the credentials were refused (wrong or expired?)";
     return error;
   }
   has_authorized_ = true;
-  return Authorize{ParseChallenges(response.headers.GetAll("www-authenticate")), authorization_};
+  return Authorize{request_.url.origin(), has_left_,
+                   ParseChallenges(response.headers.GetAll("www-authenticate")), authorization_};
 }
 
 Exchange::Step Exchange::OnRedirect(Response response) {
@@ -137,15 +150,32 @@ Exchange::Step Exchange::OnRedirect(Response response) {
                  request_.url.shown() + ": status " + std::to_string(response.status) +
                      " with a Location that is not usable: " + target.error().message};
   }
-  if (redirects_ == Redirects::kReport || target->origin() != request_.url.origin()) {
+  const bool within_registries =
+      target->host() == request_.url.host() || target->path().starts_with(kApi);
+  if (redirects_ == Redirects::kReport || !within_registries ||
+      !MayFollow(request_.url.origin(), *target)) {
     return Reply{std::move(response), request_.url, *std::move(target)};
   }
   if (++hops_ > kMaxHops) {
     return Error{ErrorKind::kProtocol,
                  request_.url.shown() + ": more than " + std::to_string(kMaxHops) + " redirects"};
   }
-  request_.url = *std::move(target);
-  return SendAgain();
+  return Follow(*std::move(target));
+}
+
+Exchange::Step Exchange::Follow(Url target) {
+  const bool same_origin = target.origin() == request_.url.origin();
+  const bool is_other = target.host() != home_.host;
+  request_.url = std::move(target);
+  if (is_other && std::ranges::find(others_, request_.url.host()) == others_.end()) {
+    others_.push_back(request_.url.host());
+  }
+  if (same_origin) return SendAgain();
+  has_left_ = true;
+  has_authorized_ = false;
+  authorization_.clear();
+  request_.connection = elsewhere_;
+  return Authorize{request_.url.origin(), has_left_, std::nullopt, ""};
 }
 
 Exchange::Step Exchange::RetryOr(Error error, std::optional<Duration> at_least, bool hold_origin,

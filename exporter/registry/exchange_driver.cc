@@ -56,8 +56,9 @@ void ExchangeDriver::Advance(ExchangeId id, Exchange::Event event) {
                  [&](Exchange::Authorize question) { Authorize(id, std::move(question)); },
                  [&](Result<Reply> reply) {
                    const Done done = std::move(running.done);
+                   const std::vector<Host> others = running.exchange.others();
                    running_.erase(id);
-                   done(std::move(reply));
+                   done(std::move(reply), others);
                  },
              },
              running.exchange.On(std::move(event), jitter));

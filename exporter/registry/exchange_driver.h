@@ -5,6 +5,7 @@
 #include <random>
 #include <unordered_map>
 #include <variant>
+#include <vector>
 
 #include "exporter/http/loop.h"
 #include "exporter/http/pacer.h"
@@ -27,7 +28,9 @@ enum class ExchangeId : std::uint64_t {};
 // thread only.
 class ExchangeDriver {
  public:
-  using Done = std::function<void(Result<Reply>)>;
+  // `others` are the hosts of other registries that the request was sent on to, whatever came of
+  // it.
+  using Done = std::function<void(Result<Reply>, const std::vector<Host>& others)>;
   using Authorized = std::function<void(Result<std::string>)>;
   // Answers a challenge by calling `authorized` once, at once or later.
   using Authorizer = std::function<void(Exchange::Authorize question, Authorized authorized)>;

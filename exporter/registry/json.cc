@@ -1,5 +1,6 @@
 #include "exporter/registry/json.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace registry_backend {
@@ -27,6 +28,59 @@ bool IsTooDeep(std::string_view text) {
 }
 
 }  // namespace
+
+// What nlohmann tells while it parses.
+class JsonReader::Sax final : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  explicit Sax(JsonReader& reader) : reader_(reader) {}
+
+  bool null() override { return Tell(&JsonReader::OnOther, "null"); }
+  bool boolean(bool) override { return Tell(&JsonReader::OnOther, "boolean"); }
+  bool number_integer(number_integer_t number) override {
+    return Tell(&JsonReader::OnInteger, number);
+  }
+  bool number_unsigned(number_unsigned_t number) override {
+    constexpr auto kMost = static_cast<number_unsigned_t>(INT64_MAX);
+    return Tell(&JsonReader::OnInteger, static_cast<std::int64_t>(std::min(number, kMost)));
+  }
+  bool number_float(number_float_t, const string_t&) override {
+    return Tell(&JsonReader::OnOther, "number");
+  }
+  bool string(string_t& text) override { return Tell(&JsonReader::OnText, text); }
+  bool key(string_t& key) override { return Tell(&JsonReader::OnKey, key); }
+  bool start_object(std::size_t) override { return Begin(Container::kObject); }
+  bool start_array(std::size_t) override { return Begin(Container::kArray); }
+  bool end_object() override { return End(); }
+  bool end_array() override { return End(); }
+  bool binary(binary_t&) override { return false; }  // JSON has none
+  bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception&) override {
+    return false;
+  }
+
+ private:
+  template <typename Argument, typename Value>
+  bool Tell(void (JsonReader::*what)(Argument), const Value& value) {
+    (reader_.*what)(value);
+    return true;
+  }
+  bool Begin(Container container) {
+    if (++depth_ > kMaxDepth) return false;
+    return Tell(&JsonReader::OnBegin, container);
+  }
+  bool End() {
+    --depth_;
+    reader_.OnEnd();
+    return true;
+  }
+
+  JsonReader& reader_;
+  int depth_ = 0;
+};
+
+bool JsonReader::Read(std::string_view text) {
+  Sax sax(*this);
+  return nlohmann::json::sax_parse(text, static_cast<nlohmann::json_sax<nlohmann::json>*>(&sax));
+}
 
 nlohmann::json ParseJson(std::string_view text) {
   if (IsTooDeep(text)) return nlohmann::json::value_t::discarded;

@@ -1,7 +1,8 @@
 #include "exporter/registry/manifest.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <iterator>
+#include <optional>
 
 #include "exporter/registry/digest.h"
 #include "exporter/registry/json.h"
@@ -10,11 +11,10 @@
 namespace registry_backend {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr std::string_view kDockerConfig = "application/vnd.docker.container.image.v1+json";
 constexpr std::string_view kOciConfig = "application/vnd.oci.image.config.v1+json";
 constexpr std::size_t kMaxUrls = 8;  // of a descriptor
+constexpr std::size_t kMaxUrlsOfAll = 10'000;
 
 Error Broken(std::string_view what) {
   return {ErrorKind::kProtocol, "the manifest is not usable: " + std::string(what)};
@@ -28,54 +28,212 @@ bool IsPlatformName(std::string_view name) {
          });
 }
 
-std::string PlatformOf(const Json& descriptor) {
-  const auto platform = descriptor.find("platform");
-  if (platform == descriptor.end() || !platform->is_object()) return std::string(kUnnamedPlatform);
-  const std::string os = TextMember(*platform, "os");
-  const std::string architecture = TextMember(*platform, "architecture");
-  const std::string variant = TextMember(*platform, "variant");
-  if (os.empty() || architecture.empty()) return std::string(kUnnamedPlatform);
-  const std::string name = os + "/" + architecture + (variant.empty() ? "" : "/" + variant);
-  return IsPlatformName(name) ? name : std::string(kUnnamedPlatform);
-}
+// What counts of a manifest's text.
+class ManifestReader final : public JsonReader {
+ public:
+  bool is_object = false;
+  bool is_schema1 = false;
+  std::string media_type;
+  std::string artifact_type;
+  std::string config_type;
+  std::vector<Descriptor> configs;                // one at most
+  std::optional<std::vector<Descriptor>> layers;  // those of one `layers` key, if there is one
+  std::optional<std::vector<Descriptor>> manifests;
+  [[nodiscard]] bool has_config() const { return config_keys_ > 0; }
+  std::string fault;  // the first thing wrong with descriptors, after which none is kept
 
-std::vector<Url> UrlsOf(const Json& descriptor) {
-  std::vector<Url> urls;
-  const auto array = descriptor.find("urls");
-  if (array == descriptor.end() || !array->is_array()) return urls;
-  for (const Json& text : *array) {
-    if (urls.size() >= kMaxUrls) break;
-    if (!text.is_string()) continue;
-    Result<Url> url = Url::Parse(text.get_ref<const std::string&>());
-    if (url && !url->has_userinfo()) urls.push_back(*std::move(url));
+ private:
+  // What a value that has begun is.
+  enum class Place {
+    kRoot,
+    kConfig,
+    kLayers,
+    kLayer,
+    kManifests,
+    kManifest,
+    kPlatform,
+    kUrls,
+    kNone
+  };
+
+  void OnBegin(Container container) override {
+    const Place place = PlaceOf(container);
+    if (IsDescriptor(place)) {
+      descriptor_ = {};
+      digests_ = 0;
+      os_.clear();
+      architecture_.clear();
+      variant_.clear();
+    }
+    if (place == Place::kNone) RefuseOther();
+    places_.push_back(place);
   }
-  return urls;
-}
 
-Result<Descriptor> ReadDescriptor(const Json& json, std::string_view where) {
-  if (!json.is_object()) return Broken(std::string(where) + " is no descriptor");
-  Descriptor descriptor;
-  descriptor.digest = TextMember(json, "digest");
-  if (!IsDigest(descriptor.digest)) return Broken(std::string(where) + " has no valid digest");
-  descriptor.platform = PlatformOf(json);
-  descriptor.urls = UrlsOf(json);
-  return descriptor;
-}
-
-// Appends the descriptors of the array `name` to `list`; a missing or null array is an empty one.
-Status ReadDescriptors(const Json& object, const char* name, std::vector<Descriptor>& list) {
-  const auto array = object.find(name);
-  if (array == object.end() || array->is_null()) return Ok();
-  if (!array->is_array()) return Broken(std::string("`") + name + "` is no array");
-  list.reserve(list.size() + array->size());
-  for (const Json& element : *array) {
-    Result<Descriptor> descriptor =
-        ReadDescriptor(element, std::string("an element of `") + name + "`");
-    if (!descriptor) return descriptor.error();
-    list.push_back(*std::move(descriptor));
+  void OnEnd() override {
+    const Place place = places_.back();
+    places_.pop_back();
+    if (place == Place::kPlatform) {
+      NamePlatform();
+    } else if (IsDescriptor(place)) {
+      Keep(place);
+    }
   }
-  return Ok();
-}
+
+  void OnKey(std::string_view key) override {
+    key_ = key;
+    if (Here() != Place::kRoot) return;
+    if (key == "fsLayers") is_schema1 = true;
+    if (key == "config" && ++config_keys_ > 1) Refuse("it has `config` twice");
+  }
+
+  void OnText(std::string_view text) override {
+    switch (Here()) {
+      case Place::kRoot:
+        if (key_ == "mediaType") media_type = text;
+        if (key_ == "artifactType") artifact_type = text;
+        break;
+      case Place::kConfig:
+        if (key_ == "mediaType") config_type = text;
+        [[fallthrough]];
+      case Place::kLayer:
+      case Place::kManifest:
+        if (key_ == "digest") {
+          descriptor_.digest = text;
+          ++digests_;
+        }
+        return;
+      case Place::kPlatform:
+        if (key_ == "os") os_ = text;
+        if (key_ == "architecture") architecture_ = text;
+        if (key_ == "variant") variant_ = text;
+        return;
+      case Place::kUrls:
+        AddUrl(text);
+        return;
+      default:
+        break;
+    }
+    RefuseOther();
+  }
+
+  void OnInteger(std::int64_t number) override {
+    if (Here() == Place::kRoot && key_ == "schemaVersion" && number == 1) is_schema1 = true;
+    RefuseOther();
+  }
+
+  void OnOther(std::string_view type) override {
+    // A list that is null is an empty one.
+    const bool no_list = type == "null" && Here() == Place::kRoot;
+    if (no_list && key_ == "layers") {
+      BeginList(layers);
+    } else if (no_list && key_ == "manifests") {
+      BeginList(manifests);
+    } else {
+      RefuseOther();
+    }
+  }
+
+  [[nodiscard]] Place Here() const { return places_.empty() ? Place::kNone : places_.back(); }
+  static bool IsDescriptor(Place place) {
+    return place == Place::kConfig || place == Place::kLayer || place == Place::kManifest;
+  }
+
+  Place PlaceOf(Container container) {
+    const bool object = container == Container::kObject;
+    if (places_.empty()) {
+      is_object = object;
+      return object ? Place::kRoot : Place::kNone;
+    }
+    switch (places_.back()) {
+      case Place::kRoot:
+        if (object) return key_ == "config" ? Place::kConfig : Place::kNone;
+        if (key_ == "layers") return BeginList(layers), Place::kLayers;
+        if (key_ == "manifests") return BeginList(manifests), Place::kManifests;
+        return Place::kNone;
+      case Place::kLayers:
+        return object ? Place::kLayer : Place::kNone;
+      case Place::kManifests:
+        return object ? Place::kManifest : Place::kNone;
+      case Place::kConfig:
+      case Place::kLayer:
+      case Place::kManifest:
+        if (object) return key_ == "platform" ? Place::kPlatform : Place::kNone;
+        return key_ == "urls" ? Place::kUrls : Place::kNone;
+      default:
+        return Place::kNone;
+    }
+  }
+
+  // A value that is not what its place wants is about to be passed over.
+  void RefuseOther() {
+    switch (Here()) {
+      case Place::kRoot:
+        if (key_ == "config") Refuse("`config` is no descriptor");
+        if (key_ == "layers" || key_ == "manifests") Refuse("`" + key_ + "` is no array");
+        break;
+      case Place::kLayers:
+        Refuse("an element of `layers` is no descriptor");
+        break;
+      case Place::kManifests:
+        Refuse("an element of `manifests` is no descriptor");
+        break;
+      default:
+        break;
+    }
+  }
+
+  void Refuse(std::string why) {
+    if (!fault.empty()) return;
+    fault = std::move(why);
+    configs.clear();
+    if (layers) layers->clear();
+    if (manifests) manifests->clear();
+  }
+
+  // Readers of JSON differ in which of two they take.
+  void BeginList(std::optional<std::vector<Descriptor>>& list) {
+    if (list) Refuse("it has `" + key_ + "` twice");
+    if (!list) list.emplace();
+  }
+
+  void NamePlatform() {
+    if (os_.empty() || architecture_.empty()) return;
+    const std::string name = os_ + "/" + architecture_ + (variant_.empty() ? "" : "/" + variant_);
+    if (IsPlatformName(name)) descriptor_.platform = name;
+  }
+
+  void AddUrl(std::string_view text) {
+    if (descriptor_.urls.size() >= kMaxUrls || urls_ >= kMaxUrlsOfAll) return;
+    Result<Url> url = Url::Parse(text);
+    if (!url || url->has_userinfo()) return;
+    descriptor_.urls.push_back(*std::move(url));
+    ++urls_;
+  }
+
+  void Keep(Place place) {
+    const std::string_view where = place == Place::kConfig  ? "`config`"
+                                   : place == Place::kLayer ? "an element of `layers`"
+                                                            : "an element of `manifests`";
+    if (!IsDigest(descriptor_.digest)) Refuse(std::string(where) + " has no valid digest");
+    if (digests_ > 1) Refuse(std::string(where) + " has two digests");
+    if (!fault.empty()) return;
+    if (descriptor_.platform.empty()) descriptor_.platform = kUnnamedPlatform;
+    std::vector<Descriptor>& list = place == Place::kConfig  ? configs
+                                    : place == Place::kLayer ? *layers
+                                                             : *manifests;
+    list.push_back(std::move(descriptor_));
+  }
+
+  std::vector<Place> places_;
+  std::string key_;
+  Descriptor descriptor_;  // the one that has begun
+  std::string os_;
+  std::string architecture_;
+  std::string variant_;
+  int digests_ = 0;
+  int config_keys_ = 0;
+  std::size_t urls_ = 0;
+};
 
 bool IsIndexType(std::string_view type) { return type == kDockerManifestList || type == kOciIndex; }
 
@@ -89,26 +247,22 @@ std::string_view WithoutParameters(std::string_view content_type) {
 
 // OCI image-spec manifest.md, "Guidelines for Artifact Usage". A config without a type is an old
 // image's.
-bool IsArtifact(const Json& json) {
-  if (!TextMember(json, "artifactType").empty()) return true;
-  const std::string config = TextMember(json.at("config"), "mediaType");
-  return !config.empty() && config != kDockerConfig && config != kOciConfig;
+bool IsArtifact(const ManifestReader& read) {
+  if (!read.artifact_type.empty()) return true;
+  return !read.config_type.empty() && read.config_type != kDockerConfig &&
+         read.config_type != kOciConfig;
 }
 
-Result<std::string> DecideType(const Json& json, std::string_view content_type) {
-  const auto version = json.find("schemaVersion");
-  if (json.contains("fsLayers") || (version != json.end() && *version == 1)) {
-    return Broken("it is of schema 1, which clients no longer support");
-  }
-  const std::string own = TextMember(json, "mediaType");
-  if (!own.empty()) {
-    if (!IsKnownType(own)) return Broken("media type '" + Printable(own) + "' is not supported");
-    return own;
+Result<std::string> DecideType(const ManifestReader& read, std::string_view content_type) {
+  if (read.is_schema1) return Broken("it is of schema 1, which clients no longer support");
+  if (!read.media_type.empty()) {
+    if (IsKnownType(read.media_type)) return read.media_type;
+    return Broken("media type '" + Printable(read.media_type) + "' is not supported");
   }
   const std::string_view served = WithoutParameters(content_type);
   if (IsKnownType(served)) return std::string(served);
-  if (json.contains("manifests")) return std::string(kOciIndex);
-  if (json.contains("config") || json.contains("layers")) return std::string(kOciManifest);
+  if (read.manifests) return std::string(kOciIndex);
+  if (read.layers || read.has_config()) return std::string(kOciManifest);
   return Broken("it has neither layers nor manifests");
 }
 
@@ -121,9 +275,9 @@ bool IsSchema1(std::string_view content_type) {
 }
 
 Result<Manifest> ParseManifest(std::string_view bytes, std::string_view content_type) {
-  const Json json = ParseJson(bytes);
-  if (!json.is_object()) return Broken("it is no JSON object");
-  Result<std::string> type = DecideType(json, content_type);
+  ManifestReader read;
+  if (!read.Read(bytes) || !read.is_object) return Broken("it is no JSON object");
+  Result<std::string> type = DecideType(read, content_type);
   if (!type) return type.error();
 
   Manifest manifest;
@@ -134,25 +288,21 @@ Result<Manifest> ParseManifest(std::string_view bytes, std::string_view content_
     return Broken("its type " + manifest.media_type + " contradicts its Content-Type");
   }
   // Both shapes at once let two readers see two images (CVE-2021-41190).
-  if (json.contains("manifests") && (json.contains("layers") || json.contains("config"))) {
+  if (read.manifests && (read.layers || read.has_config())) {
     return Broken("it has both layers and manifests");
   }
-  if (manifest.is_index != json.contains("manifests")) {
+  if (manifest.is_index != read.manifests.has_value()) {
     return Broken("its shape contradicts its type " + manifest.media_type);
   }
+  if (!read.fault.empty()) return Broken(read.fault);
   if (manifest.is_index) {
-    if (Status read = ReadDescriptors(json, "manifests", manifest.manifests); !read) {
-      return read.error();
-    }
+    manifest.manifests = *std::move(read.manifests);
     return manifest;
   }
-  const auto config = json.find("config");
-  if (config == json.end()) return Broken("it has no config");
-  Result<Descriptor> descriptor = ReadDescriptor(*config, "`config`");
-  if (!descriptor) return descriptor.error();
-  manifest.blobs.push_back(*std::move(descriptor));
-  manifest.is_artifact = IsArtifact(json);
-  if (Status read = ReadDescriptors(json, "layers", manifest.blobs); !read) return read.error();
+  if (read.configs.empty()) return Broken("it has no config");
+  manifest.is_artifact = IsArtifact(read);
+  manifest.blobs = std::move(read.configs);
+  if (read.layers) std::ranges::move(*read.layers, std::back_inserter(manifest.blobs));
   return manifest;
 }
 

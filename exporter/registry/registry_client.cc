@@ -1,7 +1,6 @@
 #include "exporter/registry/registry_client.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "exporter/registry/digest.h"
@@ -20,6 +19,10 @@ constexpr std::size_t kMaxManifestBytes = std::size_t{4} * 1024 * 1024;
 constexpr std::size_t kMaxDrainedBytes = std::size_t{16} * 1024;
 
 constexpr std::size_t kMaxRejectedTags = 100;  // of a page
+constexpr std::size_t kMaxTagsOfPage = 200'000;
+// Of a scan; a registry that sends us on to more is not to be followed.
+constexpr std::size_t kMaxOthers = 16;
+constexpr std::size_t kMaxSentOn = 1'000;
 
 std::string AcceptedManifests() {
   std::string accepted;
@@ -30,6 +33,58 @@ std::string AcceptedManifests() {
   }
   return accepted;
 }
+
+// Of a tag list's text the tags.
+class TagListReader final : public JsonReader {
+ public:
+  TagPage page;
+  bool is_list = false;
+  bool has_too_many = false;
+
+ private:
+  void OnBegin(Container container) override {
+    if (depth_ == 0) {
+      is_object_ = container == Container::kObject;
+    } else if (depth_ == 1 && is_object_ && key_ == "tags" && container == Container::kArray) {
+      is_list = in_list_ = true;
+    } else {
+      RejectElement(container == Container::kArray ? "array" : "object");
+    }
+    ++depth_;
+  }
+  void OnEnd() override {
+    if (--depth_ == 1) in_list_ = false;
+  }
+  void OnKey(std::string_view key) override {
+    if (depth_ == 1) key_ = key;
+  }
+  void OnText(std::string_view text) override {
+    if (!IsTag(text)) {
+      RejectElement(Printable(text));
+    } else if (!IsElement()) {
+      return;
+    } else if (page.tags.size() < kMaxTagsOfPage) {
+      page.tags.emplace_back(text);
+    } else {
+      has_too_many = true;
+    }
+  }
+  void OnInteger(std::int64_t) override { RejectElement("number"); }
+  void OnOther(std::string_view type) override {
+    if (type == "null" && depth_ == 1 && is_object_ && key_ == "tags") is_list = true;
+    RejectElement(type);
+  }
+
+  [[nodiscard]] bool IsElement() const { return in_list_ && depth_ == 2; }
+  void RejectElement(std::string_view name) {
+    if (IsElement() && page.rejected.size() < kMaxRejectedTags) page.rejected.emplace_back(name);
+  }
+
+  std::size_t depth_ = 0;  // of what has begun
+  bool is_object_ = false;
+  bool in_list_ = false;
+  std::string key_;  // of the outermost object
+};
 
 // An entity tag as RFC 9110 §8.8.3 writes it, of a length that fits a request; else empty.
 std::string_view UsableEtag(std::string_view etag) {
@@ -45,8 +100,9 @@ RegistryClient::RegistryClient(Network network, RegistryOptions options)
     : network_(network),
       options_(std::move(options)),
       connection_(options_.connection),
+      to_others_(ForStrangers(connection_)),
       driver_(network, options_.request_timeout),
-      authenticator_(driver_, network.loop, options_),
+      authenticator_(driver_, network.loop, options_, options_.registry.host().text()),
       cache_(options_.manifest_cache_bytes) {}
 
 RegistryClient::~RegistryClient() {
@@ -58,6 +114,7 @@ void RegistryClient::SetCredentials(Credentials credentials) {
     ConnectionOptions connection = *options_.connection;
     connection.https_proxy.password = connection.http_proxy.password = credentials.proxy_password;
     connection_ = std::make_shared<const ConnectionOptions>(std::move(connection));
+    to_others_ = ForStrangers(connection_);
     authenticator_.SetConnection(connection_);
   }
   authenticator_.SetCredentials(std::move(credentials));
@@ -65,6 +122,8 @@ void RegistryClient::SetCredentials(Credentials credentials) {
 
 void RegistryClient::BeginScan() {
   authenticator_.BeginScan();
+  others_.clear();
+  sent_on_.clear();
   cache_.BeginScan();
   get_made_ = false;
   heads_tell_ = true;
@@ -107,46 +166,81 @@ void RegistryClient::AddCondition(const std::string& tag, Request& request) {
 
 void RegistryClient::Send(OperationId call, Request request) {
   const std::string_view operation = request.operation;
-  authenticator_.Current(operation, [this, call, request = std::move(request)](
-                                        const Result<std::string>& authorization) mutable {
-    if (!operations_.contains(call)) return;  // cancelled while a token was renewed
-    if (authorization) {
-      Begin(call, std::move(request), *authorization);
-    } else {
-      FinishLater(call, authorization.error());
-    }
-  });
+  const Exchange::Authorize question{.origin = request.url.origin()};
+  Authorize(
+      operation, question,
+      [this, call, request = std::move(request)](const Result<std::string>& authorization) mutable {
+        if (!operations_.contains(call)) return;  // cancelled while a token was renewed
+        if (authorization) {
+          Begin(call, std::move(request), *authorization);
+        } else {
+          FinishLater(call, authorization.error());
+        }
+      });
+}
+
+void RegistryClient::Authorize(std::string_view operation, const Exchange::Authorize& question,
+                               const Authenticator::Done& done) {
+  const bool is_own = question.origin == options_.registry.origin() && !question.has_left;
+  Authenticator* authenticator = is_own ? &authenticator_ : AuthenticatorOf(question.origin);
+  if (authenticator == nullptr) {
+    done(Error{ErrorKind::kProtocol, options_.registry.origin().text() +
+                                         " redirects to more than " + std::to_string(kMaxOthers) +
+                                         " other registries"});
+  } else if (question.challenges) {
+    authenticator->Answer(operation, question, done);
+  } else {
+    authenticator->Current(operation, done);
+  }
+}
+
+Authenticator* RegistryClient::AuthenticatorOf(const Origin& other) {
+  const auto known = others_.find(other);
+  if (known != others_.end()) return &known->second->authenticator;
+  const Result<Url> url = Url::Parse(other.text());
+  if (!url || others_.size() >= kMaxOthers) return nullptr;
+  RegistryOptions options{*url, options_.repository, to_others_};
+  auto added = std::make_unique<Other>(driver_, network_.loop, std::move(options),
+                                       options_.registry.host().text());
+  return &others_.emplace(other, std::move(added)).first->second->authenticator;
+}
+
+std::set<Host> RegistryClient::RealmHosts() const {
+  std::set<Host> hosts = authenticator_.RealmHosts();
+  for (const auto& [origin, other] : others_) hosts.merge(other->authenticator.RealmHosts());
+  return hosts;
 }
 
 void RegistryClient::Begin(OperationId call, Request request, const std::string& authorization) {
   const Method method = request.method;
   const std::string_view operation = request.operation;
-  Exchange exchange(std::move(request), authorization, Exchange::Redirects::kFollowOwnOrigin);
+  Exchange exchange(std::move(request), authorization, Exchange::Redirects::kFollow, to_others_);
   operations_.at(call).waiting = driver_.Start(
       std::move(exchange),
       [this, operation](const Exchange::Authorize& question,
                         const ExchangeDriver::Authorized& authorized) {
-        authenticator_.Answer(operation, question, authorized);
+        Authorize(operation, question, authorized);
       },
-      [this, call, method](Result<Reply> reply) { OnReply(call, method, std::move(reply)); });
+      [this, call, method](Result<Reply> reply, const std::vector<Host>& others) {
+        OnReply(call, method, std::move(reply), others);
+      });
 }
 
-void RegistryClient::OnReply(OperationId call, Method method, Result<Reply> reply) {
+void RegistryClient::OnReply(OperationId call, Method method, Result<Reply> reply,
+                             const std::vector<Host>& others) {
+  const Operation& operation = operations_.at(call).operation;
+  for (const Host& other : others) {
+    if (sent_on_.size() < kMaxSentOn) sent_on_.emplace(operation.kind, other);
+  }
   if (method == Method::kHead) {
     AfterHead(call, std::move(reply));
     return;
   }
-  const Operation& operation = operations_.at(call).operation;
   if (reply) {
-    Finish(call, Read(operation, *std::move(reply)));
+    Finish(call, Read(operation, *std::move(reply), others));
     return;
   }
   const Error& error = reply.error();
-  if (error.status == 416 && operation.kind == Operation::Kind::kBlob) {
-    // An empty blob has no first byte (RFC 9110 §15.5.17): the registry serves it itself.
-    Finish(call, Answer(BlobSource{false, MakeRequest(operation)->url}));
-    return;
-  }
   const bool not_there = error.status == 404 || error.status == 410;
   if (not_there && operation.kind != Operation::Kind::kTags) {
     Finish(call, Answer(Unpullable{error}));
@@ -226,7 +320,8 @@ Result<Request> RegistryClient::MakeRequest(const Operation& operation) const {
   if (!url) return url.error();
   Request request{
       .url = *std::move(url), .headers = {}, .registry = options_.registry.host().text()};
-  request.connection = connection_;
+  request.connection =
+      request.url.origin() == options_.registry.origin() ? connection_ : to_others_;
   switch (operation.kind) {
     case Operation::Kind::kTags:
       request.operation = "tags";
@@ -247,11 +342,12 @@ Result<Request> RegistryClient::MakeRequest(const Operation& operation) const {
   return request;
 }
 
-Result<Answer> RegistryClient::Read(const Operation& operation, Reply reply) {
+Result<Answer> RegistryClient::Read(const Operation& operation, Reply reply,
+                                    const std::vector<Host>& others) {
   if (operation.kind == Operation::Kind::kBlob) {
-    const bool redirected = reply.redirect.has_value();
-    return Answer(
-        BlobSource{redirected, redirected ? *std::move(reply.redirect) : std::move(reply.url)});
+    Url source = reply.redirect ? *std::move(reply.redirect) : std::move(reply.url);
+    const bool redirected = reply.redirect || source.host() != options_.registry.host();
+    return Answer(BlobSource{redirected, std::move(source), others});
   }
   if (reply.redirect) return Answer(Elsewhere{*std::move(reply.redirect)});
   if (operation.kind == Operation::Kind::kTags) return ReadTags(reply);
@@ -261,20 +357,15 @@ Result<Answer> RegistryClient::Read(const Operation& operation, Reply reply) {
 
 Result<Answer> RegistryClient::ReadTags(const Reply& reply) const {
   const std::string where = reply.url.shown() + ": ";
-  const auto json = ParseJson(reply.response.body);
-  const auto tags = json.is_object() ? json.find("tags") : json.end();
-  if (!json.is_object() || tags == json.end() || !(tags->is_array() || tags->is_null())) {
+  TagListReader list;
+  if (!list.Read(reply.response.body) || !list.is_list) {
     return Error{ErrorKind::kProtocol, where + "the answer is no tag list"};
   }
-  TagPage page;
-  for (const auto& tag : *tags) {
-    std::string name = tag.is_string() ? tag.get<std::string>() : tag.type_name();
-    if (tag.is_string() && IsTag(name)) {
-      page.tags.push_back(std::move(name));
-    } else if (page.rejected.size() < kMaxRejectedTags) {
-      page.rejected.push_back(Printable(name));
-    }
+  if (list.has_too_many) {
+    return Error{ErrorKind::kProtocol,
+                 where + "a page names more than " + std::to_string(kMaxTagsOfPage) + " tags"};
   }
+  TagPage page = std::move(list.page);
   if (const auto link = FindNextLink(reply.response.headers.GetAll("link"))) {
     Result<Url> next = reply.url.Resolve(*link);
     if (!next) return Error{ErrorKind::kProtocol, where + "its Link: " + next.error().message};

@@ -2,10 +2,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -31,17 +34,18 @@ struct TagPage {
   std::vector<std::string> tags;  // valid; as served: unsorted, may repeat
   // The first 100 names that are no valid tags, made printable.
   std::vector<std::string> rejected;
-  std::optional<Url> next;  // on the registry's own origin
+  std::optional<Url> next;  // on the origin that served this one
 };
 
 // Where a blob's bytes come from.
 struct BlobSource {
   bool redirected = false;
-  Url url;  // the redirect's target, or the registry's own URL where it serves the blob itself. The
+  Url url;  // the redirect's target, or the URL of the registry that serves the blob itself. The
             // query may be a credential.
+  std::vector<Host> others;  // further registries on the way; the last may be that of `url`
 };
 
-// A redirect of something other than a blob to another origin; it was not followed.
+// A redirect of something other than a blob to somewhere that is no registry; it was not followed.
 struct Elsewhere {
   Url url;
 };
@@ -82,11 +86,18 @@ class RegistryClient {
   // request, and of a tag HEAD tells whether it still names the same, which does not count as a
   // pull where pulls are counted (Docker Hub). The first such tag of a scan is asked for by a
   // conditional GET all the same, since only a GET shows where pulls are redirected to.
+  //
+  // Redirects to other registries are followed, see Exchange; they are shown tokens that anyone is
+  // given, and no credentials.
   OperationId Start(const Operation& operation, Done done);
   void Cancel(OperationId call);
 
   // Hosts of the token realms seen since BeginScan.
-  [[nodiscard]] std::set<Host> RealmHosts() const { return authenticator_.RealmHosts(); }
+  [[nodiscard]] std::set<Host> RealmHosts() const;
+  // Other registries that were asked since BeginScan because the target's redirects to them, and
+  // what for; the first 1,000.
+  using SentOn = std::set<std::pair<Operation::Kind, Host>>;
+  [[nodiscard]] const SentOn& sent_on() const { return sent_on_; }
   [[nodiscard]] const RegistryOptions& options() const { return options_; }
 
  private:
@@ -97,6 +108,16 @@ class RegistryClient {
     std::variant<std::monostate, ExchangeId, TimerId> waiting = {};
   };
 
+  // A registry behind the target's.
+  struct Other {
+    Other(ExchangeDriver& driver, const Loop& loop, RegistryOptions registry,
+          std::string observed_as)
+        : options(std::move(registry)),
+          authenticator(driver, loop, options, std::move(observed_as)) {}
+    const RegistryOptions options;
+    Authenticator authenticator;  // without credentials
+  };
+
   [[nodiscard]] Result<Request> MakeRequest(const Operation& operation) const;
   // Turns a request for a tag's manifest into one for whether it has changed.
   void AskForChange(const std::string& tag, Request& request);
@@ -104,13 +125,19 @@ class RegistryClient {
   void AddCondition(const std::string& tag, Request& request);
   void Send(OperationId call, Request request);
   void Begin(OperationId call, Request request, const std::string& authorization);
-  void OnReply(OperationId call, Method method, Result<Reply> reply);
+  void Authorize(std::string_view operation, const Exchange::Authorize& question,
+                 const Authenticator::Done& done);
+  // Null where there are too many already.
+  [[nodiscard]] Authenticator* AuthenticatorOf(const Origin& other);
+  void OnReply(OperationId call, Method method, Result<Reply> reply,
+               const std::vector<Host>& others);
   void AfterHead(OperationId call, Result<Reply> reply);
   void FinishLater(OperationId call, Result<Answer> answer);
   void Finish(OperationId call, Result<Answer> answer);
   void Release(const Running& running);
 
-  [[nodiscard]] Result<Answer> Read(const Operation& operation, Reply reply);
+  [[nodiscard]] Result<Answer> Read(const Operation& operation, Reply reply,
+                                    const std::vector<Host>& others);
   [[nodiscard]] Result<Answer> ReadTags(const Reply& reply) const;
   [[nodiscard]] Result<Answer> ReadManifest(const std::string& reference, const Reply& reply);
   [[nodiscard]] Result<Answer> ReadUnchanged(const std::string& tag, const Reply& reply);
@@ -118,8 +145,11 @@ class RegistryClient {
   Network network_;
   const RegistryOptions options_;
   std::shared_ptr<const ConnectionOptions> connection_;
+  std::shared_ptr<const ConnectionOptions> to_others_;
   ExchangeDriver driver_;
   Authenticator authenticator_;
+  std::map<Origin, std::unique_ptr<Other>> others_;
+  SentOn sent_on_;
   ManifestCache cache_;
   bool get_made_ = false;   // of a tag that was known, in this scan
   bool heads_tell_ = true;  // the registry's answers to HEAD name digests

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 #include <set>
+#include <vector>
 
 namespace registry_backend {
 namespace {
@@ -14,6 +15,9 @@ constexpr std::string_view kS3 = "s3";
 constexpr std::string_view kUnnamedPlatform = "unknown";
 constexpr std::string_view kAttestation = "unknown/unknown";  // what buildx calls their platform
 constexpr int kMaxDepth = 5;
+// Tags share manifests, and a registry can make many tags of one large manifest. Beyond so many
+// rows tags are named, but what is below them is left out.
+constexpr std::size_t kMaxRows = 500'000;
 
 // What the original tool's readers look for in `error`.
 std::string_view ErrorTitle(ErrorKind kind) {
@@ -43,68 +47,78 @@ struct Hosts {
   std::set<std::string> s3;
 };
 
+Json Things(const std::vector<ScanError>& things) {
+  Json list = Json::array();
+  for (const ScanError& error : things) {
+    Json entry = {{"scope", ScopeName(error.scope)}};
+    if (!error.tag.empty()) entry["tag"] = error.tag;
+    if (!error.digest.empty()) entry["digest"] = error.digest;
+    entry["reason"] = ReasonName(error.error.kind);
+    entry["message"] = error.error.message;
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
 class Report {
  public:
-  Report(const ReportSubject& subject, const ScanResult& result)
-      : subject_(subject), result_(result) {}
+  Report(const ReportSubject& subject, const ScanResult& result, JsonWriter& writer)
+      : subject_(subject), result_(result), writer_(writer) {}
 
-  [[nodiscard]] Json Make() {
-    Json report = {{"format_version", 1},
-                   {"repository", subject_.repository},
-                   {"registry", subject_.registry.origin().text()},
-                   {"discovery_timestamp", FormatUtcSeconds(result_.finished)},
-                   {"started_at", FormatRfc3339(result_.started)},
-                   {"finished_at", FormatRfc3339(result_.finished)},
-                   {"outcome", OutcomeName(result_.outcome)},
-                   {"coverage", Coverage()},
-                   {"errors", Things(result_.errors)},
-                   {"unpullable", Things(result_.unpullable_things)}};
+  void Write() {
+    writer_.BeginObject();
     if (result_.outcome == ScanOutcome::kFailed) {
       const Error* error = result_.main_error();
-      Json failed = {{"error", ErrorTitle(error != nullptr ? error->kind : ErrorKind::kInternal)},
-                     {"message", error != nullptr ? error->message : "the scan resolved nothing"}};
-      failed.update(report);
-      return failed;
+      Member("error", ErrorTitle(error != nullptr ? error->kind : ErrorKind::kInternal));
+      Member("message", error != nullptr ? error->message : "the scan resolved nothing");
     }
-    Json order = Json::array();
-    Json tags = Json::object();
-    for (const ScannedTag& tag : result_.tags) {
-      order.push_back(tag.name);
-      tags[tag.name] = Tag(tag);
+    WriteHead();
+    if (result_.outcome != ScanOutcome::kFailed) {
+      WriteTags();
+      WriteEndpoints();
     }
-    report["tag_order"] = std::move(order);
-    report["tags"] = std::move(tags);
-    report["endpoints"] = Endpoints();
-    report["summary"] = {{"s3_endpoint_count", hosts_.s3.size()},
-                         {"s3_endpoints", hosts_.s3},
-                         {"endpoint_count", hosts_.all.size()},
-                         {"endpoints", hosts_.all}};
-    return report;
+    writer_.EndObject();
   }
 
  private:
-  [[nodiscard]] Json Coverage() const {
-    return {{"tags", result_.asked.tags},
-            {"manifests", result_.asked.manifests},
-            {"blobs", result_.asked.blobs},
-            {"unresolved", result_.unresolved.total()},
-            {"unpullable", result_.unpullable.total()}};
+  void Member(std::string_view key, const Json& value) {
+    writer_.Key(key);
+    writer_.Value(value);
   }
 
-  static Json Things(const std::vector<ScanError>& things) {
-    Json list = Json::array();
-    for (const ScanError& error : things) {
-      Json entry = {{"scope", ScopeName(error.scope)}};
-      if (!error.tag.empty()) entry["tag"] = error.tag;
-      if (!error.digest.empty()) entry["digest"] = error.digest;
-      entry["reason"] = ReasonName(error.error.kind);
-      entry["message"] = error.error.message;
-      list.push_back(std::move(entry));
+  void WriteHead() {
+    Member("format_version", 1);
+    Member("repository", subject_.repository);
+    Member("registry", subject_.registry.origin().text());
+    Member("discovery_timestamp", FormatUtcSeconds(result_.finished));
+    Member("started_at", FormatRfc3339(result_.started));
+    Member("finished_at", FormatRfc3339(result_.finished));
+    Member("outcome", OutcomeName(result_.outcome));
+    Member("coverage", {{"tags", result_.asked.tags},
+                        {"manifests", result_.asked.manifests},
+                        {"blobs", result_.asked.blobs},
+                        {"unresolved", result_.unresolved.total()},
+                        {"unpullable", result_.unpullable.total()}});
+    Member("errors", Things(result_.errors));
+    Member("unpullable", Things(result_.unpullable_things));
+  }
+
+  void WriteTags() {
+    writer_.Key("tag_order");
+    writer_.BeginArray();
+    for (const ScannedTag& tag : result_.tags) writer_.Value(tag.name);
+    writer_.EndArray();
+    writer_.Key("tags");
+    writer_.BeginObject();
+    for (const ScannedTag& tag : result_.tags) {
+      writer_.Key(tag.name);
+      WriteTag(tag);
     }
-    return list;
+    writer_.EndObject();
   }
 
-  [[nodiscard]] Json Endpoints() const {
+  void WriteEndpoints() {
+    Hosts hosts;
     Json endpoints = Json::array();
     for (const auto& [key, seen] : result_.endpoints) {
       endpoints.push_back({{"serves", ServesName(key.serves)},
@@ -114,20 +128,24 @@ class Report {
                            {"storage_region", seen.info.storage_region},
                            {"delivery", seen.info.delivery},
                            {"blobs", seen.blobs}});
+      if (key.serves == Serves::kBlobs) Add(key.backend_host, hosts);
     }
-    return endpoints;
+    Member("endpoints", endpoints);
+    Member("summary", {{"s3_endpoint_count", hosts.s3.size()},
+                       {"s3_endpoints", hosts.s3},
+                       {"endpoint_count", hosts.all.size()},
+                       {"endpoints", hosts.all}});
   }
 
-  // What is gathered of one tag.
-  struct TagEntry {
-    Json platforms = Json::array();
-    Json layers = Json::array();
-    Hosts hosts;
-    std::set<std::string_view> visited;  // manifests; an index may name one many times
+  // An image below a tag.
+  struct Image {
+    std::string_view digest;
+    std::string_view platform;
+    const ScannedManifest* manifest;
   };
 
-  Json Tag(const ScannedTag& tag) {
-    TagEntry entry;
+  void WriteTag(const ScannedTag& tag) {
+    std::vector<Image> images;
     Json info = {{"found", false}};
     const auto manifest = result_.manifests.find(tag.digest);
     if (manifest != result_.manifests.end()) {
@@ -135,61 +153,86 @@ class Report {
               {"type", manifest->second.media_type},
               {"digest", tag.digest},
               {"size", manifest->second.size}};
-      AddManifest(tag.digest, kUnnamedPlatform, entry);
+      std::set<std::string_view> visited;  // an index may name a manifest many times
+      Gather(tag.digest, kUnnamedPlatform, visited, images);
     }
-    Json json = {{"manifest_info", std::move(info)},
-                 {"platforms", std::move(entry.platforms)},
-                 {"layers", std::move(entry.layers)},
-                 {"s3_endpoints", entry.hosts.s3},
-                 {"endpoints", entry.hosts.all}};
-    hosts_.all.merge(entry.hosts.all);
-    hosts_.s3.merge(entry.hosts.s3);
-    return json;
+    const bool left_out = rows_ > kMaxRows;
+    if (left_out) images.clear();
+    writer_.BeginObject();
+    Member("manifest_info", info);
+    WritePlatforms(images);
+    WriteLayers(images);
+    Hosts hosts;
+    for (const Image& image : images) AddHosts(*image.manifest, hosts);
+    Member("s3_endpoints", hosts.s3);
+    Member("endpoints", hosts.all);
+    if (left_out) Member("left_out", true);
+    writer_.EndObject();
   }
 
-  // Adds the platforms and layers below a manifest. Deeper than the plan follows an index there is
-  // only what other tags brought.
-  void AddManifest(const std::string& digest, std::string_view platform, TagEntry& entry,
-                   int depth = 0) const {
+  // Finds the images below a manifest. Deeper than the plan follows an index there is only what
+  // other tags brought.
+  void Gather(std::string_view digest, std::string_view platform,
+              std::set<std::string_view>& visited, std::vector<Image>& images, int depth = 0) {
     const auto found = result_.manifests.find(digest);
-    if (depth > kMaxDepth || found == result_.manifests.end() ||
-        !entry.visited.insert(found->first).second) {
+    if (depth > kMaxDepth || found == result_.manifests.end() || rows_ > kMaxRows ||
+        !visited.insert(found->first).second) {
       return;
     }
     const ScannedManifest& manifest = found->second;
+    rows_ += 1 + manifest.layers.size();
     for (const ScannedPlatform& child : manifest.manifests) {
-      AddManifest(child.digest, child.platform, entry, depth + 1);
+      Gather(child.digest, child.platform, visited, images, depth + 1);
     }
-    if (!manifest.is_index) AddImage(digest, manifest, platform, entry);
+    if (!manifest.is_index) images.push_back({digest, platform, &manifest});
   }
 
-  void AddImage(const std::string& digest, const ScannedManifest& manifest,
-                std::string_view platform, TagEntry& entry) const {
-    if (platform != kAttestation && !manifest.is_artifact) {
-      entry.platforms.push_back({{"platform", platform},
-                                 {"manifest_digest", digest},
-                                 {"size", manifest.size},
-                                 {"digest", digest},
-                                 {"layer_count", manifest.layers.size()}});
+  void WritePlatforms(const std::vector<Image>& images) {
+    writer_.Key("platforms");
+    writer_.BeginArray();
+    for (const auto& [digest, platform, manifest] : images) {
+      if (platform == kAttestation || manifest->is_artifact) continue;
+      writer_.Value({{"platform", platform},
+                     {"manifest_digest", digest},
+                     {"size", manifest->size},
+                     {"digest", digest},
+                     {"layer_count", manifest->layers.size()}});
     }
-    HostOf(manifest.config, entry.hosts);
-    for (const std::string& layer : manifest.layers) {
-      const Host* host = HostOf(layer, entry.hosts);
-      entry.layers.push_back(
-          {{"digest", layer},
-           {"platform", platform},
-           {"s3_endpoint", host != nullptr && IsS3(*host) ? Json(host->text()) : Json()},
-           {"endpoint", host != nullptr ? Json(host->text()) : Json()}});
+    writer_.EndArray();
+  }
+
+  void WriteLayers(const std::vector<Image>& images) {
+    writer_.Key("layers");
+    writer_.BeginArray();
+    for (const Image& image : images) {
+      for (const std::string_view layer : image.manifest->layers) {
+        const Host* host = result_.HostOfBlob(layer);
+        writer_.Value(
+            {{"digest", layer},
+             {"platform", image.platform},
+             {"s3_endpoint", host != nullptr && IsS3(*host) ? Json(host->text()) : Json()},
+             {"endpoint", host != nullptr ? Json(host->text()) : Json()}});
+      }
+    }
+    writer_.EndArray();
+  }
+
+  void AddHosts(const ScannedManifest& manifest, Hosts& hosts) const {
+    std::set<std::uint32_t> routes;
+    const auto add = [&](std::string_view digest) {
+      const auto blob = result_.blobs.find(digest);
+      if (blob != result_.blobs.end()) routes.insert(blob->second);
+    };
+    add(manifest.config);
+    for (const std::string_view layer : manifest.layers) add(layer);
+    for (const std::uint32_t route : routes) {
+      for (const Host& host : result_.routes[route]) Add(host, hosts);
     }
   }
 
-  // The blob's host, also added to `hosts`; null if unresolved.
-  const Host* HostOf(const std::string& digest, Hosts& hosts) const {
-    const auto found = result_.blob_hosts.find(digest);
-    if (found == result_.blob_hosts.end()) return nullptr;
-    hosts.all.insert(found->second.text());
-    if (IsS3(found->second)) hosts.s3.insert(found->second.text());
-    return &found->second;
+  void Add(const Host& host, Hosts& hosts) const {
+    hosts.all.insert(host.text());
+    if (IsS3(host)) hosts.s3.insert(host.text());
   }
 
   [[nodiscard]] bool IsS3(const Host& host) const {
@@ -199,7 +242,8 @@ class Report {
 
   const ReportSubject& subject_;
   const ScanResult& result_;
-  Hosts hosts_;
+  JsonWriter& writer_;
+  std::size_t rows_ = 0;  // manifests and layers below the tags so far
 };
 
 // `12 tags (1 unresolved, 2 unpullable)`
@@ -214,12 +258,8 @@ std::string CountLine(std::string_view what, std::uint64_t asked, std::uint64_t 
 
 }  // namespace
 
-Json MakeReport(const ReportSubject& subject, const ScanResult& result) {
-  return Report(subject, result).Make();
-}
-
-std::string WriteReport(const Json& report, int indent) {
-  return report.dump(indent, ' ', false, Json::error_handler_t::replace) + "\n";
+void WriteReport(const ReportSubject& subject, const ScanResult& result, JsonWriter& writer) {
+  Report(subject, result, writer).Write();
 }
 
 std::string MakeSummary(const ReportSubject& subject, const ScanResult& result) {

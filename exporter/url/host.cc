@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 
 #include "exporter/url/text.h"
 
@@ -34,6 +35,11 @@ std::string CanonicalIpv6(const std::string& literal) {
 bool IsIpv4(const std::string& name) {
   in_addr address;
   return inet_pton(AF_INET, name.c_str(), &address) == 1;
+}
+
+// Unspecified, loopback or link-local (RFC 6890).
+bool IsLocalIpv4(std::uint32_t address) {
+  return (address >> 24U) == 0 || (address >> 24U) == 127 || (address >> 16U) == 0xa9fe;
 }
 
 // Empty if every label is fine, else what is wrong.
@@ -108,6 +114,23 @@ bool Host::is_loopback() const {
   const std::string_view own = name();
   if (own == "localhost" || own.ends_with(".localhost") || own == "[::1]") return true;
   return own.starts_with("127.") && IsIpv4(std::string(own));
+}
+
+bool Host::is_local() const {
+  if (is_loopback()) return true;
+  std::string own(name());
+  in_addr v4{};
+  if (inet_pton(AF_INET, own.c_str(), &v4) == 1) return IsLocalIpv4(ntohl(v4.s_addr));
+  if (own.front() != '[') return false;
+  in6_addr v6{};
+  own = own.substr(1, own.size() - 2);
+  if (inet_pton(AF_INET6, own.c_str(), &v6) != 1) return false;
+  if (IN6_IS_ADDR_V4MAPPED(&v6) || IN6_IS_ADDR_V4COMPAT(&v6)) {
+    std::uint32_t inner = 0;
+    std::memcpy(&inner, &v6.s6_addr[12], sizeof inner);
+    return IsLocalIpv4(ntohl(inner));
+  }
+  return IN6_IS_ADDR_UNSPECIFIED(&v6) || IN6_IS_ADDR_LOOPBACK(&v6) || IN6_IS_ADDR_LINKLOCAL(&v6);
 }
 
 bool SameSite(const Host& a, const Host& b) {

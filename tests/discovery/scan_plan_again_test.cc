@@ -46,7 +46,7 @@ TEST_F(UnpullableTest, IsAskedForAgainWhenAllElseIsDoneAndThenNeitherAnErrorNorA
   EXPECT_EQ(result.unpullable_things[0].tag, "");
   EXPECT_EQ(result.unpullable_things[0].error.message, "status 404");
   EXPECT_TRUE(result.unresolved_references.empty()) << "no cause to begin with it the next time";
-  EXPECT_FALSE(result.blob_hosts.contains(D("lost")));
+  EXPECT_EQ(result.HostOfBlob(D("lost")), nullptr);
 }
 
 TEST_F(UnpullableTest, IsNotAskedForAgainWhileAnythingIsUnderWay) {
@@ -99,7 +99,7 @@ TEST_F(UnpullableTest, WhatIsThereTheSecondTimeIsAsIfItHadBeenThereAtOnce) {
   EXPECT_EQ(result.asked, (ScanCounts{2, 3, 3}));
   EXPECT_EQ(result.unpullable, ScanCounts{});
   EXPECT_TRUE(result.unpullable_things.empty());
-  EXPECT_EQ(result.blob_hosts.at(D("late")).text(), "two.example");
+  EXPECT_EQ(result.HostOfBlob(D("late"))->text(), "two.example");
   EXPECT_EQ(Find(result, Serves::kBlobs, "one.example")->blobs, 2U);
 }
 
@@ -327,7 +327,7 @@ class SeveralScansTest : public PlanTest {
     for (int scan = 0; scan < scans; ++scan) {
       const ScanResult result = Run(requests, kCut);
       EXPECT_EQ(result.outcome, ScanOutcome::kPartial);
-      for (const auto& [digest, host] : result.blob_hosts) seen.insert(digest);
+      for (const auto& [digest, route] : result.blobs) seen.emplace(digest);
       hints_.unresolved = result.unresolved_references;
     }
     return seen.size();

@@ -33,7 +33,7 @@ class SelectionTest : public PlanTest {
 
   static std::vector<std::string> TagsOf(const ScanResult& result) {
     std::vector<std::string> names;
-    for (const ScannedTag& tag : result.tags) names.push_back(tag.name);
+    for (const ScannedTag& tag : result.tags) names.emplace_back(tag.name);
     return names;
   }
 };

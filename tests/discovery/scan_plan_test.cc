@@ -43,8 +43,8 @@ TEST_F(PlanTest, WalksFromTagsToHostsAndAsksForEachThingOnce) {
   EXPECT_EQ(result.tags[0].name, "1.1.0");
   EXPECT_EQ(result.tags[0].digest, D("j"));
   EXPECT_EQ(result.manifests.at(D("m1")).config, D("c1"));
-  EXPECT_EQ(result.manifests.at(D("m1")).layers, (std::vector<std::string>{D("a"), D("b")}));
-  EXPECT_EQ(result.blob_hosts.at(D("b")).text(), "two.example");
+  EXPECT_EQ(result.manifests.at(D("m1")).layers, (std::vector<std::string_view>{D("a"), D("b")}));
+  EXPECT_EQ(result.HostOfBlob(D("b"))->text(), "two.example");
 }
 
 TEST_F(PlanTest, AsksForBlobsBeforeManifestsBeforePages) {
@@ -242,8 +242,9 @@ TEST_F(PlanTest, AManifestRedirectedElsewhereIsAnEndpointAndUnresolved) {
   EXPECT_EQ(result.outcome, ScanOutcome::kPartial);
   ASSERT_NE(Find(result, Serves::kManifests, "mirror.example"), nullptr);
   EXPECT_EQ(result.errors.at(0).tag, "t");
-  EXPECT_EQ(result.errors.at(0).error.message,
-            "manifest t is redirected to mirror.example, which is followed for blobs only");
+  EXPECT_EQ(
+      result.errors.at(0).error.message,
+      "manifest t is redirected to mirror.example, which is no registry's API and so is not asked");
 }
 
 TEST_F(PlanTest, AManifestBroughtByATagIsNotAskedForAgain) {

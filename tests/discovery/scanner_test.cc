@@ -134,7 +134,7 @@ TEST_F(ScannerTest, WhatOneScanHasNoTimeForTheNextOneBeginsWith) {
     Start(std::move(hints));
     loop_.Advance(seconds(1));
     EXPECT_EQ(result_->outcome, ScanOutcome::kPartial);
-    for (const auto& [digest, host] : result_->blob_hosts) seen.insert(digest);
+    for (const auto& [digest, route] : result_->blobs) seen.emplace(digest);
   };
   scan({});
   EXPECT_LT(seen.size(), 93U);

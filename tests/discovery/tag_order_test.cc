@@ -8,7 +8,7 @@ namespace registry_backend {
 namespace {
 
 TEST(TagOrder, PutsTheNewestFirst) {
-  const std::vector<std::vector<std::string>> sorted = {
+  const std::vector<std::vector<std::string_view>> sorted = {
       {"v202507-1", "v202506-2", "v202506-1", "v202412-10", "v202412-2"},
       {"1.10.0", "1.9.1", "1.9.0", "1.9.0-rc.11", "1.9.0-rc.2", "1.9.0-beta", "0.1"},
       {"v2.0.0", "1.0.1", "v1.0.0"},
@@ -18,11 +18,11 @@ TEST(TagOrder, PutsTheNewestFirst) {
       {"sha256-abc.sig", "1.0.0"},
       {},
   };
-  for (const std::vector<std::string>& expected : sorted) {
-    std::vector<std::string> tags = expected;
+  for (const std::vector<std::string_view>& expected : sorted) {
+    std::vector<std::string_view> tags = expected;
     std::ranges::sort(tags);
     do {
-      std::vector<std::string> shuffled = tags;
+      std::vector<std::string_view> shuffled = tags;
       SortNewestFirst(shuffled);
       ASSERT_EQ(shuffled, expected);
     } while (std::ranges::next_permutation(tags).found);
@@ -30,8 +30,8 @@ TEST(TagOrder, PutsTheNewestFirst) {
 }
 
 TEST(TagOrder, SurvivesNumbersNoIntegerHolds) {
-  std::vector<std::string> tags = {"99999999999999999999999", "1.99999999999999999999999", "v",
-                                   "1.", "1.0.0-"};
+  std::vector<std::string_view> tags = {"99999999999999999999999", "1.99999999999999999999999", "v",
+                                        "1.", "1.0.0-"};
   SortNewestFirst(tags);
   EXPECT_EQ(tags.size(), 5U);
 }

@@ -15,6 +15,7 @@ namespace {
 
 namespace sim = simulator;
 using Json = nlohmann::ordered_json;
+using testing::ReportText;
 using testing::ScanClient;
 
 constexpr const char* kRepository = "team/app";
@@ -39,7 +40,7 @@ struct Scanned {
 Scanned ScanOf(const sim::Catalog& catalog) {
   sim::Simulator registry(Plain(), catalog);
   ScanResult result = ScanClient(registry.base_url(), kRepository).Scan();
-  Json report = MakeReport({*Url::Parse(registry.base_url()), kRepository}, result);
+  Json report = Json::parse(ReportText({*Url::Parse(registry.base_url()), kRepository}, result));
   return {std::move(result), registry.GetStats(), std::move(report)};
 }
 Scanned ScanOf(const sim::Image& image) {

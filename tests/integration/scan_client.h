@@ -9,8 +9,19 @@
 #include "exporter/discovery/scanner.h"
 #include "exporter/http/curl_transport.h"
 #include "exporter/http/network_loop.h"
+#include "exporter/report/report.h"
 
 namespace registry_backend::testing {
+
+// The report of a scan as JSON text.
+inline std::string ReportText(const ReportSubject& subject, const ScanResult& result) {
+  std::string text;
+  JsonWriter writer(JsonWriter::Layout::kIndented,
+                    [&text](std::string_view piece) { text += piece; });
+  WriteReport(subject, result, writer);
+  writer.EndDocument();
+  return text;
+}
 
 // A registry client of the exporter's own modules on a network thread of its own; may scan several
 // times.

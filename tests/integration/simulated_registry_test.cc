@@ -52,7 +52,7 @@ class Client : public testing::ScanClient {
 };
 
 std::string Report(const sim::Simulator& registry, const ScanResult& result) {
-  return MakeReport({*Url::Parse(registry.base_url()), kRepository}, result).dump(2);
+  return testing::ReportText({*Url::Parse(registry.base_url()), kRepository}, result);
 }
 
 const SeenEndpoint* Find(const ScanResult& result, Serves serves, const std::string& host) {

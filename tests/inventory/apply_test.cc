@@ -25,9 +25,13 @@ ScanResult Scan(ScanOutcome outcome, int hour, const std::string& hosts,
   result.started = At(hour) - std::chrono::minutes(10);
   result.finished = At(hour);
   result.asked = {1, 1, 10};
+  const auto texts = std::make_shared<TextArena>();
+  result.texts = texts;
   for (const char host : hosts) {
     result.endpoints[Blobs({host})] = {{"s3", "bucket", "us-east-1", "redirect"}, 10};
-    result.blob_hosts.emplace("sha256:of-" + std::string(1, host), Blobs({host}).backend_host);
+    const auto route = static_cast<std::uint32_t>(result.routes.size());
+    result.routes.push_back({Blobs({host}).backend_host});
+    result.blobs.emplace(texts->Keep("sha256:of-" + std::string(1, host)), route);
   }
   for (const char host : witnessed) result.witnessed.insert(Blobs({host}).backend_host);
   if (outcome != ScanOutcome::kComplete) {
@@ -264,14 +268,23 @@ TEST(Apply, TheJournalIsBounded) {
 TEST(Apply, KeepsAFewWitnessesOfWhatEachServedLast) {
   TargetState state;
   ScanResult scan = Scan(ScanOutcome::kComplete, 1, "ab");
-  for (int i = 0; i < 50; ++i) {
-    scan.blob_hosts.emplace("sha256:" + std::to_string(i), Blobs("a").backend_host);
-  }
+  std::vector<std::string> digests;
+  for (int i = 0; i < 50; ++i) digests.push_back("sha256:" + std::to_string(i));
+  for (const std::string& digest : digests) scan.blobs.emplace(digest, 0);
   Apply(scan, {}, state);
   EXPECT_EQ(state.endpoints.at(Blobs("a")).witnesses.size(), EndpointRecord::kMaxWitnesses);
   EXPECT_EQ(state.endpoints.at(Blobs("b")).witnesses, std::vector<std::string>{"sha256:of-b"});
   Apply(Scan(ScanOutcome::kComplete, 2, "a", "b"), {}, state);
   EXPECT_EQ(state.endpoints.at(Blobs("b")).witnesses, std::vector<std::string>{"sha256:of-b"});
+}
+
+TEST(Apply, AHostOnTheWayToABlobHasWitnessesToo) {
+  TargetState state;
+  ScanResult scan = Scan(ScanOutcome::kComplete, 1, "ab");
+  scan.routes[1].insert(scan.routes[1].begin(), Blobs("a").backend_host);
+  scan.blobs.erase("sha256:of-a");
+  Apply(scan, {}, state);
+  EXPECT_EQ(state.endpoints.at(Blobs("a")).witnesses, std::vector<std::string>{"sha256:of-b"});
 }
 
 TEST(Apply, KeepsWhatTheNewestScanThatDidNotFailLeftUnresolved) {

@@ -46,8 +46,8 @@ class ExchangeDriverTest : public ::testing::Test {
   void Start(const std::string& url) {
     Request request{.url = *Url::Parse(url)};
     request.registry = request.url.host().text();
-    driver_.Start(Exchange(std::move(request), "", Exchange::Redirects::kFollowOwnOrigin), nullptr,
-                  [this, url](Result<Reply> reply) {
+    driver_.Start(Exchange(std::move(request), "", Exchange::Redirects::kFollow), nullptr,
+                  [this, url](Result<Reply> reply, const std::vector<Host>&) {
                     answered_.emplace(url, std::pair(loop_.Now() - begin_, std::move(reply)));
                   });
   }
@@ -165,8 +165,9 @@ TEST_F(ExchangeDriverTest, ARegistryThatStaysOverloadedIsAskedFourTimes) {
   });
   ExchangeDriver driver({loop_, busy, pacer_, &observer}, seconds(30));
   std::optional<Result<Reply>> answer;
-  driver.Start(Exchange({.url = *Url::Parse(kA)}, "", Exchange::Redirects::kFollowOwnOrigin),
-               nullptr, [&](Result<Reply> reply) { answer.emplace(std::move(reply)); });
+  driver.Start(
+      Exchange({.url = *Url::Parse(kA)}, "", Exchange::Redirects::kFollow), nullptr,
+      [&](Result<Reply> reply, const std::vector<Host>&) { answer.emplace(std::move(reply)); });
   loop_.Advance(seconds(181));
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->error().kind, ErrorKind::kRateLimited);
@@ -189,8 +190,8 @@ TEST_F(ExchangeDriverTest, EachTryHasItsOwnDeadline) {
 TEST_F(ExchangeDriverTest, OneThatIsCancelledWhileItsOriginIsHeldSendsNothing) {
   pacer_.Hold(Url::Parse(kA)->origin(), loop_.Now() + seconds(5));
   const ExchangeId id =
-      driver_.Start(Exchange({.url = *Url::Parse(kA)}, "", Exchange::Redirects::kFollowOwnOrigin),
-                    nullptr, [](const Result<Reply>&) { FAIL(); });
+      driver_.Start(Exchange({.url = *Url::Parse(kA)}, "", Exchange::Redirects::kFollow), nullptr,
+                    [](const Result<Reply>&, const std::vector<Host>&) { FAIL(); });
   loop_.Advance(seconds(1));
   driver_.Cancel(id);
   loop_.Advance(seconds(60));

@@ -16,7 +16,7 @@ const WallTime kNow = WallTime(seconds(1'700'000'000));
 class ExchangeTest : public ::testing::Test {
  protected:
   static Exchange Make(const std::string& authorization = "",
-                       Exchange::Redirects redirects = Exchange::Redirects::kFollowOwnOrigin) {
+                       Exchange::Redirects redirects = Exchange::Redirects::kFollow) {
     return Exchange(Request{.url = *Url::Parse("https://r.example/v2/a/blobs/x")}, authorization,
                     redirects);
   }
@@ -50,7 +50,8 @@ TEST_F(ExchangeTest, AnswersAChallengeOnce) {
       Responded(exchange, MakeResponse(401, "", {{"WWW-Authenticate", "Bearer realm=x"}}));
   const auto& question = std::get<Exchange::Authorize>(asks);
   EXPECT_EQ(question.rejected, "Bearer old");
-  ASSERT_EQ(question.challenges.size(), 1U);
+  ASSERT_TRUE(question.challenges);
+  ASSERT_EQ(question.challenges->size(), 1U);
   const auto again = exchange.On(Exchange::Authorized{std::string("Bearer new")}, 0);
   EXPECT_EQ(Sent(again).headers.GetAll("authorization"),
             std::vector<std::string_view>{"Bearer new"});
@@ -76,7 +77,7 @@ TEST_F(ExchangeTest, AChallengeAfterAPauseIsAnsweredAgain) {
 TEST_F(ExchangeTest, UnchangedIsAnAnswerOnlyToWhoAskedForAChange) {
   Request request{.url = *Url::Parse("https://r.example/v2/a/manifests/v1")};
   request.headers.Add("If-None-Match", "\"tag\"");
-  Exchange exchange(request, "", Exchange::Redirects::kFollowOwnOrigin);
+  Exchange exchange(request, "", Exchange::Redirects::kFollow);
   EXPECT_EQ(Sent(exchange.On(Exchange::Began{}, 0)).headers.Get("if-none-match"), "\"tag\"");
   const auto step = Responded(exchange, MakeResponse(304));
   ASSERT_TRUE(std::get<Result<Reply>>(step));

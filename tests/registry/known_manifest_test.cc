@@ -141,7 +141,7 @@ TEST_F(KnownManifestTest, ThatIsGoneDoesNotEndTheUseOfHead) {
 
 TEST_F(KnownManifestTest, WhoseHeadIsRedirectedIsElsewhere) {
   Scan({"v1", "v2"});
-  head_ = MakeResponse(307, "", {{"Location", "https://mirror.example/v2/x?signature=s"}});
+  head_ = MakeResponse(307, "", {{"Location", "https://mirror.example/store/x?signature=s"}});
   Scan({"v1"});
   log_.clear();
   const auto answer = Ask(ManifestOf("v2"));
@@ -154,7 +154,7 @@ TEST_F(KnownManifestTest, WhoseGetIsRedirectedIsElsewhere) {
   Scan({"v1"});
   server_ = [](const Request& request) {
     EXPECT_EQ(request.method, Method::kGet) << "only GET shows where pulls go";
-    return MakeResponse(307, "", {{"Location", "https://mirror.example/v2/x"}});
+    return MakeResponse(307, "", {{"Location", "https://mirror.example/store/x"}});
   };
   client().BeginScan();
   const auto answer = Ask(ManifestOf("v1"));

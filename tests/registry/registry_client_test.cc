@@ -161,7 +161,7 @@ TEST_F(RegistryClientTest, OfNamesThatAreNoTagsOnlySomeAreKept) {
 
 TEST_F(RegistryClientTest, AManifestElsewhereIsNotFollowed) {
   server_ = [](const Request&) {
-    return MakeResponse(307, "", {{"Location", "https://mirror.example/v2/x"}});
+    return MakeResponse(307, "", {{"Location", "https://mirror.example/store/x"}});
   };
   const auto answer = Ask(ManifestOf("v1"));
   ASSERT_TRUE(answer);

@@ -33,7 +33,7 @@ ScanResult CompleteScan() {
   result.tags = {{"v2", "sha256:index"}, {"v1", "sha256:bare"}};
   result.manifests = {
       {"sha256:index",
-       {std::string(kIndexType),
+       {kIndexType,
         500,
         true,
         false,
@@ -41,26 +41,13 @@ ScanResult CompleteScan() {
         "",
         {}}},
       {"sha256:amd64",
-       {std::string(kImageType),
-        333,
-        false,
-        false,
-        {},
-        "sha256:c1",
-        {"sha256:shared", "sha256:l1"}}},
+       {kImageType, 333, false, false, {}, "sha256:c1", {"sha256:shared", "sha256:l1"}}},
       {"sha256:arm64",
-       {std::string(kImageType),
-        334,
-        false,
-        false,
-        {},
-        "sha256:c2",
-        {"sha256:shared", "sha256:l2"}}},
-      {"sha256:bare",
-       {std::string(kImageType), 222, false, false, {}, "sha256:c3", {"sha256:l3"}}}};
-  result.blob_hosts = {{"sha256:c1", S3()},    {"sha256:c2", S3()}, {"sha256:c3", Cdn()},
-                       {"sha256:l1", S3()},    {"sha256:l2", S3()}, {"sha256:l3", Cdn()},
-                       {"sha256:shared", S3()}};
+       {kImageType, 334, false, false, {}, "sha256:c2", {"sha256:shared", "sha256:l2"}}},
+      {"sha256:bare", {kImageType, 222, false, false, {}, "sha256:c3", {"sha256:l3"}}}};
+  result.routes = {{S3()}, {Cdn()}};
+  result.blobs = {{"sha256:c1", 0}, {"sha256:c2", 0}, {"sha256:c3", 1},    {"sha256:l1", 0},
+                  {"sha256:l2", 0}, {"sha256:l3", 1}, {"sha256:shared", 0}};
   result.endpoints = {
       {{Serves::kApi, *Host::Parse("registry.example:5000")}, {{"", "", "", "direct"}, 0}},
       {{Serves::kBlobs, S3()}, {{"s3", "b", "us-east-1", "redirect"}, 5}},
@@ -74,7 +61,7 @@ ScanResult PartialScan() {
   result.unresolved = {1, 1, 1};
   result.tags[1].digest = "";
   result.manifests.erase("sha256:arm64");
-  result.blob_hosts.erase("sha256:l1");
+  result.blobs.erase("sha256:l1");
   result.AddError(
       {ScanError::Scope::kTag, "v1", "", {ErrorKind::kTimeout, "tag v1 took too long"}});
   result.AddError(
@@ -93,9 +80,22 @@ ScanResult FailedScan(ErrorKind kind) {
   return result;
 }
 
+std::string TextOf(const ScanResult& result, JsonWriter::Layout layout,
+                   const ReportSubject& subject = Subject()) {
+  std::string text;
+  JsonWriter writer(layout, [&text](std::string_view piece) { text += piece; });
+  WriteReport(subject, result, writer);
+  writer.EndDocument();
+  return text;
+}
+
+Json ReportOf(const ScanResult& result) {
+  return Json::parse(TextOf(result, JsonWriter::Layout::kOneLine));
+}
+
 // The text is compared, not the value: the order of keys is part of it.
 TEST(Report, OfACompleteScanIsExactlyThis) {
-  EXPECT_EQ(MakeReport(Subject(), CompleteScan()).dump(2), R"({
+  EXPECT_EQ(TextOf(CompleteScan(), JsonWriter::Layout::kIndented), R"({
   "format_version": 1,
   "repository": "team/app",
   "registry": "https://registry.example:5000",
@@ -243,11 +243,12 @@ TEST(Report, OfACompleteScanIsExactlyThis) {
       "cdn.example"
     ]
   }
-})");
+}
+)");
 }
 
 TEST(Report, OfAPartialScanSaysWhatIsNotKnown) {
-  const Json report = MakeReport(Subject(), PartialScan());
+  const Json report = ReportOf(PartialScan());
   EXPECT_EQ(report["outcome"], "partial");
   EXPECT_EQ(report["coverage"].dump(),
             R"({"tags":2,"manifests":4,"blobs":7,"unresolved":3,"unpullable":0})");
@@ -270,13 +271,13 @@ TEST(Report, OfAPartialScanSaysWhatIsNotKnown) {
 
 TEST(Report, AConfigsHostCountsAsWell) {
   ScanResult result = CompleteScan();
-  result.blob_hosts.insert_or_assign("sha256:c1", Cdn());
-  EXPECT_EQ(MakeReport(Subject(), result)["tags"]["v2"]["endpoints"].dump(),
+  result.blobs["sha256:c1"] = 1;
+  EXPECT_EQ(ReportOf(result)["tags"]["v2"]["endpoints"].dump(),
             R"(["b.s3.us-east-1.amazonaws.com","cdn.example"])");
 }
 
 TEST(Report, OfAFailedScanHoldsNothingThatLooksLikeARegistryWithoutEndpoints) {
-  const Json report = MakeReport(Subject(), FailedScan(ErrorKind::kAuth));
+  const Json report = ReportOf(FailedScan(ErrorKind::kAuth));
   EXPECT_EQ(
       report.dump(),
       R"({"error":"Authentication failed","message":"what happened","format_version":1,)"
@@ -303,33 +304,77 @@ TEST(Report, NamesWhatFailed) {
       {ErrorKind::kProtocol, "Scan failed"},
   };
   for (const auto& c : kCases) {
-    EXPECT_EQ(MakeReport(Subject(), FailedScan(c.kind))["error"], c.title);
+    EXPECT_EQ(ReportOf(FailedScan(c.kind))["error"], c.title);
   }
   ScanResult nothing = FailedScan(ErrorKind::kAuth);
   nothing.errors.clear();
   nothing.reasons.clear();
-  EXPECT_EQ(MakeReport(Subject(), nothing)["error"], "Scan failed");
-  EXPECT_EQ(MakeReport(Subject(), nothing)["message"], "the scan resolved nothing");
+  EXPECT_EQ(ReportOf(nothing)["error"], "Scan failed");
+  EXPECT_EQ(ReportOf(nothing)["message"], "the scan resolved nothing");
 }
 
 TEST(Report, TagsAreNewestFirstWhateverTheirNames) {
   ScanResult result = CompleteScan();
   result.tags.clear();
-  for (const std::string name : {"v10", "v9", "latest", "a", "v1"}) {
+  for (const std::string_view name : {"v10", "v9", "latest", "a", "v1"}) {
     result.tags.push_back({name, "sha256:bare"});
   }
-  const Json report = MakeReport(Subject(), result);
+  const Json report = ReportOf(result);
   EXPECT_EQ(report["tag_order"].dump(), R"(["v10","v9","latest","a","v1"])");
   std::vector<std::string> keys;
   for (const auto& [name, unused] : report["tags"].items()) keys.push_back(name);
   EXPECT_EQ(keys, (std::vector<std::string>{"v10", "v9", "latest", "a", "v1"}));
 }
 
+TEST(Report, InOneLineIsTheSame) {
+  const std::string text = TextOf(PartialScan(), JsonWriter::Layout::kOneLine);
+  EXPECT_EQ(text.find('\n'), text.size() - 1);
+  EXPECT_EQ(Json::parse(text).dump(2) + "\n", TextOf(PartialScan(), JsonWriter::Layout::kIndented));
+}
+
+TEST(Report, AllHostsOnTheWayToABlobAreTheTags) {
+  ScanResult result = CompleteScan();
+  result.routes.push_back({*Host::Parse("behind.example"), Cdn()});
+  result.blobs["sha256:l3"] = 2;
+  const Json tag = ReportOf(result)["tags"]["v1"];
+  EXPECT_EQ(tag["layers"][0]["endpoint"], "cdn.example");
+  EXPECT_EQ(tag["endpoints"].dump(), R"(["behind.example","cdn.example"])");
+}
+
+TEST(Report, WhatManyTagsMakeOfOneLargeManifestIsLeftOut) {
+  ScanResult result = CompleteScan();
+  std::vector<std::string_view>& layers = result.manifests.at("sha256:bare").layers;
+  layers.assign(1000, "sha256:l3");
+  std::vector<std::string> names;
+  for (int i = 0; i < 1000; ++i) names.push_back("t" + std::to_string(i));
+  result.tags.clear();
+  for (const std::string& name : names) result.tags.push_back({name, "sha256:bare"});
+  std::size_t bytes = 0;
+  std::size_t longest = 0;
+  JsonWriter writer(JsonWriter::Layout::kOneLine, [&](std::string_view piece) {
+    bytes += piece.size();
+    longest = std::max(longest, piece.size());
+  });
+  WriteReport(Subject(), result, writer);
+  writer.EndDocument();
+  EXPECT_LT(bytes, 100'000'000U);
+  EXPECT_LT(longest, 200'000U) << "it is written piece by piece";
+
+  result.tags.erase(result.tags.begin() + 400, result.tags.end());
+  EXPECT_FALSE(ReportOf(result)["tags"]["t399"].contains("left_out"));
+  result.tags.insert(result.tags.end(), 200, {"t0", "sha256:bare"});
+  result.tags.push_back({"last", "sha256:bare"});
+  const Json last = ReportOf(result)["tags"]["last"];
+  EXPECT_EQ(last["left_out"], true);
+  EXPECT_EQ(last["manifest_info"]["digest"], "sha256:bare");
+  EXPECT_EQ(last["layers"].dump(), "[]");
+}
+
 TEST(Report, AHostIsS3ByWhatTheScanFoundNotByItsName) {
   ScanResult result = CompleteScan();
   result.endpoints.at({Serves::kBlobs, S3()}).info.provider = "";
   result.endpoints.at({Serves::kBlobs, Cdn()}).info.provider = "s3";
-  const Json report = MakeReport(Subject(), result);
+  const Json report = ReportOf(result);
   EXPECT_EQ(report["summary"]["s3_endpoints"].dump(), R"(["cdn.example"])");
   EXPECT_TRUE(report["tags"]["v2"]["layers"][0]["s3_endpoint"].is_null());
   EXPECT_EQ(report["tags"]["v1"]["layers"][0]["s3_endpoint"], "cdn.example");
@@ -343,7 +388,7 @@ TEST(Report, AnIndexThatRepeatsItselfIsListedOnce) {
     children.push_back({"linux/amd64", "sha256:amd64"});
     children.push_back({"linux/amd64", "sha256:index"});
   }
-  const Json report = MakeReport(Subject(), result);
+  const Json report = ReportOf(result);
   EXPECT_EQ(report["tags"]["v2"]["platforms"].size(), 1U);
   EXPECT_EQ(report["tags"]["v2"]["layers"].size(), 2U);
   EXPECT_LT(report.dump().size(), 5000U);
@@ -355,7 +400,7 @@ TEST(Report, ListsWhatIsUnpullable) {
       {ScanError::Scope::kTag, "v0", "", {ErrorKind::kProtocol, "it is of schema 1"}});
   result.AddUnpullable(
       {ScanError::Scope::kBlob, "", "sha256:l9", {ErrorKind::kHttp, "status 404"}});
-  const Json report = MakeReport(Subject(), result);
+  const Json report = ReportOf(result);
   EXPECT_EQ(report["outcome"], "complete");
   EXPECT_EQ(report["errors"].dump(), "[]");
   EXPECT_EQ(report["unpullable"].dump(),
@@ -370,7 +415,7 @@ TEST(Report, AttestationsAndArtifactsAreNoPlatformsButTheirLayersCount) {
   result.manifests.at("sha256:index").manifests = {{"linux/amd64", "sha256:amd64"},
                                                    {"unknown/unknown", "sha256:arm64"}};
   result.manifests.at("sha256:bare").is_artifact = true;
-  const Json report = MakeReport(Subject(), result);
+  const Json report = ReportOf(result);
   const Json& index = report["tags"]["v2"];
   ASSERT_EQ(index["platforms"].size(), 1U);
   EXPECT_EQ(index["platforms"][0]["platform"], "linux/amd64");
@@ -385,7 +430,8 @@ TEST(Report, AttestationsAndArtifactsAreNoPlatformsButTheirLayersCount) {
 
 TEST(Report, ShowsNoUserNameOfTheRegistry) {
   const ReportSubject subject{*Url::Parse("https://u:SECRET@registry.example/v2/?t=SECRET"), "a"};
-  EXPECT_EQ(MakeReport(subject, CompleteScan())["registry"], "https://registry.example");
+  EXPECT_EQ(Json::parse(TextOf(CompleteScan(), JsonWriter::Layout::kOneLine, subject))["registry"],
+            "https://registry.example");
   EXPECT_EQ(MakeSummary(subject, CompleteScan()).find("SECRET"), std::string::npos);
 }
 
