@@ -54,9 +54,12 @@ Status CheckRealm(const Origin& registry, const Url& realm, const std::vector<Ur
 }
 
 Status CheckAnonymousRealm(const Origin& registry, const Url& realm) {
-  if (realm.origin().scheme == "https" || realm.origin() == registry) return Ok();
-  return Error{ErrorKind::kAuth, "the token realm " + realm.shown() + " that " + registry.text() +
-                                     " names is not https"};
+  const std::string where =
+      "the token realm " + realm.shown() + " that " + registry.text() + " names ";
+  if (realm.origin() == registry) return Ok();
+  if (realm.origin().scheme != "https") return Error{ErrorKind::kAuth, where + "is not https"};
+  if (MayFollow(registry, realm)) return Ok();
+  return Error{ErrorKind::kAuth, where + "is a place that it may not send us to"};
 }
 
 Authenticator::Authenticator(ExchangeDriver& driver, const Loop& loop,

@@ -229,8 +229,11 @@ void RegistryClient::Begin(OperationId call, Request request, const std::string&
 void RegistryClient::OnReply(OperationId call, Method method, Result<Reply> reply,
                              const std::vector<Host>& others) {
   const Operation& operation = operations_.at(call).operation;
-  for (const Host& other : others) {
-    if (sent_on_.size() < kMaxSentOn) sent_on_.emplace(operation.kind, other);
+  // The source of a blob names them itself, where there is one.
+  if (operation.kind != Operation::Kind::kBlob || !reply) {
+    for (const Host& other : others) {
+      if (sent_on_.size() < kMaxSentOn) sent_on_.emplace(operation.kind, other);
+    }
   }
   if (method == Method::kHead) {
     AfterHead(call, std::move(reply));

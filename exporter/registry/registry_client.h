@@ -95,7 +95,7 @@ class RegistryClient {
   // Hosts of the token realms seen since BeginScan.
   [[nodiscard]] std::set<Host> RealmHosts() const;
   // Other registries that were asked since BeginScan because the target's redirects to them, and
-  // what for; the first 1,000.
+  // what for; the first 1,000. Of blobs only for those that failed: a BlobSource has its own.
   using SentOn = std::set<std::pair<Operation::Kind, Host>>;
   [[nodiscard]] const SentOn& sent_on() const { return sent_on_; }
   [[nodiscard]] const RegistryOptions& options() const { return options_; }

@@ -206,17 +206,22 @@ TEST_F(PlanTest, AHostNotMetIsLookedForByItsWitnessesAtTheEnd) {
   Put(D("a"), Answer(On("met.example")));
   Put(D("w1"), Answer(On("elsewhere.example")));
   Put(D("w2"), Answer(On("kept.example")));
+  BlobSource through = On("elsewhere.example");
+  through.others = {*Host::Parse("behind.example")};
+  Put(D("w5"), Answer(through));
   Put(D("w4"), Error{ErrorKind::kTimeout, "slow"});
   hints_.witnesses = {{*Host::Parse("met.example"), {D("x")}},
                       {*Host::Parse("kept.example"), {D("w1"), D("w2"), D("w3")}},
                       {*Host::Parse("gone.example"), {D("w1"), D("a")}},
                       {*Host::Parse("deleted.example"), {D("deleted")}},
+                      {*Host::Parse("behind.example"), {D("w5")}},
                       {*Host::Parse("unsure.example"), {D("w4")}}};
   Put(D("deleted"), Answer(Unpullable{{ErrorKind::kHttp, "status 404", 404}}));
   const ScanResult result = Run();
   EXPECT_EQ(result.outcome, ScanOutcome::kComplete);
   EXPECT_EQ(result.witnessed,
-            (std::set<Host>{*Host::Parse("kept.example"), *Host::Parse("unsure.example")}));
+            (std::set<Host>{*Host::Parse("behind.example"), *Host::Parse("kept.example"),
+                            *Host::Parse("unsure.example")}));
   EXPECT_EQ(result.asked, (ScanCounts{1, 1, 1})) << "witnesses are not part of the repository";
   EXPECT_EQ(Find(result, Serves::kBlobs, "elsewhere.example"), nullptr);
   EXPECT_EQ(std::ranges::count(asked_, D("w3")), 0) << "one that speaks is enough";
@@ -235,7 +240,7 @@ TEST_F(PlanTest, WitnessesAreNotCalledWhereTheScanIsNotComplete) {
 
 TEST_F(PlanTest, AManifestRedirectedElsewhereIsAnEndpointAndUnresolved) {
   PutTags({"t", "u"});
-  Put("t", Answer(Elsewhere{*Url::Parse("https://mirror.example/v2/x?token=SECRET")}));
+  Put("t", Answer(Elsewhere{*Url::Parse("https://mirror.example/x?token=SECRET")}));
   Put("u", Answer(Image("m", {"a"})));
   Put(D("a"), Answer(On("one.example")));
   const ScanResult result = Run();
@@ -245,6 +250,69 @@ TEST_F(PlanTest, AManifestRedirectedElsewhereIsAnEndpointAndUnresolved) {
   EXPECT_EQ(
       result.errors.at(0).error.message,
       "manifest t is redirected to mirror.example, which is no registry's API and so is not asked");
+}
+
+TEST_F(PlanTest, RegistriesOnTheWayToABlobAreEndpointsToo) {
+  const Host behind = *Host::Parse("us-west1-docker.pkg.dev");
+  PutTags({"t"});
+  Put("t", Answer(Image("m", {"c", "a", "b"})));
+  BlobSource through = On("b.s3.us-east-1.amazonaws.com");
+  through.others = {behind};
+  Put(D("c"), Answer(through));
+  Put(D("a"), Answer(through));
+  Put(D("b"),
+      Answer(BlobSource{true, *Url::Parse("https://us-west1-docker.pkg.dev/v2/b"), {behind}}));
+  const ScanResult result = Run();
+  EXPECT_EQ(result.outcome, ScanOutcome::kComplete);
+  EXPECT_EQ(result.HostOfBlob(D("a"))->text(), "b.s3.us-east-1.amazonaws.com");
+  EXPECT_EQ(result.HostOfBlob(D("b")), &result.routes.at(result.blobs.at(D("b"))).back());
+  EXPECT_EQ(result.HostOfBlob(D("b"))->text(), behind.text());
+  const SeenEndpoint* storage = Find(result, Serves::kBlobs, "b.s3.us-east-1.amazonaws.com");
+  ASSERT_NE(storage, nullptr);
+  EXPECT_EQ(storage->blobs, 2U);
+  const SeenEndpoint* registry = Find(result, Serves::kBlobs, behind.text());
+  ASSERT_NE(registry, nullptr);
+  EXPECT_EQ(registry->blobs, 3U) << "all of them go through it";
+  EXPECT_EQ(registry->info, (EndpointInfo{"artifact-registry", "", "us-west1", "redirect"}));
+  EXPECT_EQ(result.routes.size(), 2U);
+}
+
+TEST_F(PlanTest, EndpointsAreClassifiedWhateverTheyServe) {
+  ScanPlan plan({}, {}, *Host::Parse("123456789012.dkr.ecr.eu-west-1.amazonaws.com"));
+  plan.Finish(*plan.Next(), Answer(TagPage{{"t"}, {}, {}}));
+  plan.Finish(*plan.Next(),
+              Answer(Elsewhere{*Url::Parse("https://s3.eu-west-1.amazonaws.com/bucket/k")}));
+  const ScanResult result = std::move(plan).Take({});
+  EXPECT_EQ(Find(result, Serves::kApi, "123456789012.dkr.ecr.eu-west-1.amazonaws.com")->info,
+            (EndpointInfo{"ecr", "", "eu-west-1", "direct"}));
+  EXPECT_EQ(Find(result, Serves::kManifests, "s3.eu-west-1.amazonaws.com")->info,
+            (EndpointInfo{"s3", "bucket", "eu-west-1", "redirect"}));
+}
+
+TEST_F(PlanTest, ManifestsThatRepeatTheSameLayersAreCountedAgainstALimit) {
+  std::vector<std::string> layers(50'000, "l");
+  const FetchedManifest large = Image("m", layers);
+  ScanPlan plan = MakePlan();
+  std::vector<std::string> tags;
+  for (int i = 0; i < 100; ++i) tags.push_back("t" + std::to_string(i));
+  plan.Finish(*plan.Next(), Answer(TagPage{tags, {}, {}}));
+  int number = 0;
+  while (const auto operation = plan.Next()) {
+    if (operation->kind == Operation::Kind::kBlob) {
+      plan.Finish(*operation, Answer(On("one.example")));
+      continue;
+    }
+    FetchedManifest manifest = large;
+    manifest.digest = D("m" + std::to_string(++number));
+    plan.Finish(*operation, Answer(manifest));
+  }
+  const ScanResult result = std::move(plan).Take({});
+  EXPECT_EQ(result.outcome, ScanOutcome::kPartial);
+  EXPECT_EQ(result.main_error()->message, "the repository names more layers than can be");
+  std::size_t kept = 0;
+  for (const auto& [digest, manifest] : result.manifests) kept += manifest.layers.size();
+  EXPECT_LE(kept, 4'000'000U);
+  EXPECT_GT(kept, 3'900'000U);
 }
 
 TEST_F(PlanTest, AManifestBroughtByATagIsNotAskedForAgain) {

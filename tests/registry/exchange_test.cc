@@ -248,5 +248,155 @@ TEST_F(ExchangeTest, ARedirectToNowhereIsAnError) {
   }
 }
 
+TEST_F(ExchangeTest, OutOfRangeIsAnAnswerOnlyToWhoAskedForARange) {
+  Request request{.url = *Url::Parse("https://r.example/v2/a/blobs/x")};
+  request.headers.Add("Range", "bytes=0-0");
+  Exchange exchange(request, "", Exchange::Redirects::kFollow);
+  exchange.On(Exchange::Began{}, 0);
+  EXPECT_TRUE(std::get<Result<Reply>>(Responded(exchange, MakeResponse(416))));
+  Exchange without = Make();
+  without.On(Exchange::Began{}, 0);
+  EXPECT_EQ(Failure(Responded(without, MakeResponse(416))).status, 416);
+}
+
+// What becomes of a redirect from https://r.example.
+class OnwardTest : public ExchangeTest {
+ protected:
+  static Response To(const std::string& location) {
+    return MakeResponse(307, "", {{"Location", location}});
+  }
+  // Its own connection is by client certificate, that to others without.
+  static Exchange Begin() {
+    ConnectionOptions own;
+    own.cert_file = "client.pem";
+    Request request{.url = *Url::Parse("https://r.example/v2/a/blobs/x")};
+    request.connection = std::make_shared<const ConnectionOptions>(own);
+    Exchange exchange(std::move(request), "Basic SECRET", Exchange::Redirects::kFollow,
+                      std::make_shared<const ConnectionOptions>());
+    exchange.On(Exchange::Began{}, 0);
+    return exchange;
+  }
+  static std::vector<std::string> Names(const std::vector<Host>& hosts) {
+    std::vector<std::string> names;
+    for (const Host& host : hosts) names.push_back(host.text());
+    return names;
+  }
+};
+
+TEST_F(OnwardTest, AnotherRegistryIsAskedWithoutAnythingOfOurs) {
+  Exchange exchange = Begin();
+  const auto asks = Responded(exchange, To("https://behind.example/v2/b/blobs/x?sig=1"));
+  const auto& question = std::get<Exchange::Authorize>(asks);
+  EXPECT_EQ(question.origin.text(), "https://behind.example");
+  EXPECT_TRUE(question.has_left);
+  EXPECT_FALSE(question.challenges) << "it has not been asked yet";
+  EXPECT_EQ(question.rejected, "");
+  const auto sent = exchange.On(Exchange::Authorized{std::string()}, 0);
+  EXPECT_EQ(Sent(sent).url.text(), "https://behind.example/v2/b/blobs/x?sig=1");
+  EXPECT_EQ(Sent(sent).headers.Get("authorization"), "");
+  EXPECT_EQ(Sent(sent).connection->cert_file, "");
+  const auto last = Responded(exchange, To("https://cdn.example/x"));
+  EXPECT_EQ(std::get<Result<Reply>>(last)->redirect->host().text(), "cdn.example");
+  EXPECT_EQ(Names(exchange.others()), std::vector<std::string>{"behind.example"});
+}
+
+TEST_F(OnwardTest, AnotherRegistryMayWantATokenThatAnyoneIsGiven) {
+  Exchange exchange = Begin();
+  Responded(exchange, To("https://behind.example/v2/b/blobs/x"));
+  exchange.On(Exchange::Authorized{std::string()}, 0);
+  const auto asks =
+      Responded(exchange, MakeResponse(401, "", {{"WWW-Authenticate", "Bearer realm=x"}}));
+  const auto& question = std::get<Exchange::Authorize>(asks);
+  EXPECT_TRUE(question.has_left);
+  EXPECT_EQ(question.challenges->size(), 1U);
+  const auto again = exchange.On(Exchange::Authorized{std::string("Bearer anyone")}, 0);
+  EXPECT_EQ(Sent(again).headers.Get("authorization"), "Bearer anyone");
+  const auto refused = Responded(exchange, MakeResponse(401));
+  EXPECT_EQ(Failure(refused).kind, ErrorKind::kAuth);
+  EXPECT_NE(Failure(refused).message.find("another registry"), std::string::npos);
+}
+
+TEST_F(OnwardTest, SentBackItIsShownNothingEither) {
+  Exchange exchange = Begin();
+  Responded(exchange, To("https://behind.example/v2/b/blobs/x"));
+  exchange.On(Exchange::Authorized{std::string("Bearer anyone")}, 0);
+  const auto back = Responded(exchange, To("https://r.example/v2/a/blobs/other"));
+  EXPECT_TRUE(std::get<Exchange::Authorize>(back).has_left);
+  const auto sent = exchange.On(Exchange::Authorized{std::string()}, 0);
+  EXPECT_EQ(Sent(sent).url.text(), "https://r.example/v2/a/blobs/other");
+  EXPECT_EQ(Sent(sent).headers.Get("authorization"), "");
+  EXPECT_EQ(Sent(sent).connection->cert_file, "");
+  EXPECT_EQ(Names(exchange.others()), std::vector<std::string>{"behind.example"});
+}
+
+TEST_F(OnwardTest, ItsOwnHostOnTlsIsFollowedButIsAnotherOrigin) {
+  Request request{.url = *Url::Parse("http://r.example/v2/a/blobs/x")};
+  Exchange exchange(std::move(request), "Basic SECRET", Exchange::Redirects::kFollow);
+  exchange.On(Exchange::Began{}, 0);
+  const auto asks = Responded(exchange, To("https://r.example/blob"));
+  EXPECT_TRUE(std::get<Exchange::Authorize>(asks).has_left);
+  EXPECT_TRUE(exchange.others().empty());
+}
+
+TEST_F(OnwardTest, RegistriesThatSendItRoundAreLeftAfterTenHops) {
+  Exchange exchange = Begin();
+  for (int hop = 0; hop < 10; ++hop) {
+    const auto asks = Responded(
+        exchange, To("https://" + std::string(hop % 2 == 0 ? "a" : "b") + ".example/v2/x"));
+    ASSERT_TRUE(std::holds_alternative<Exchange::Authorize>(asks)) << hop;
+    exchange.On(Exchange::Authorized{std::string()}, 0);
+  }
+  EXPECT_EQ(Failure(Responded(exchange, To("https://a.example/v2/x"))).kind, ErrorKind::kProtocol);
+  EXPECT_EQ(Names(exchange.others()), (std::vector<std::string>{"a.example", "b.example"}));
+}
+
+TEST_F(OnwardTest, OnlyWhatLiesUnderTheApiIsAnotherRegistry) {
+  for (const std::string location :
+       {"https://cdn.example/v2", "https://cdn.example/v2x/", "https://cdn.example/docker/v2/x",
+        "https://cdn.example/?/v2/", "https://cdn.example/V2/x", "https://cdn.example/v2/../x"}) {
+    Exchange exchange = Begin();
+    const auto step = Responded(exchange, To(location));
+    ASSERT_TRUE(std::holds_alternative<Result<Reply>>(step)) << location;
+    EXPECT_EQ(std::get<Result<Reply>>(step)->redirect->host().text(), "cdn.example") << location;
+  }
+}
+
+TEST(MayFollow, NotToAPlaceThatOnlyWeCanReachOrReachLessSafely) {
+  const struct {
+    std::string from;
+    std::string target;
+    bool follows;
+  } kCases[] = {
+      {"https://r.example", "https://behind.example/v2/x", true},
+      {"https://r.example", "https://10.0.0.7/v2/x", true},
+      {"http://r.example", "http://behind.example/v2/x", true},
+      {"http://r.example", "https://behind.example/v2/x", true},
+      {"https://r.example", "http://behind.example/v2/x", false},
+      {"https://r.example", "http://r.example/v2/x", false},
+      {"https://r.example", "https://user@behind.example/v2/x", false},
+      {"https://r.example", "https://user:SECRET@behind.example/v2/x", false},
+      {"http://r.example", "http://169.254.169.254/v2/latest", false},
+      {"http://r.example", "http://0xa9fea9fe/v2/latest", false},
+      {"http://r.example", "http://2852039166/v2/latest", false},
+      {"http://r.example", "http://[::ffff:169.254.169.254]/v2/latest", false},
+      {"http://r.example", "http://[fe80::1]/v2/x", false},
+      {"http://r.example", "http://127.0.0.1:9877/v2/x", false},
+      {"http://r.example", "http://127.9.9.9/v2/x", false},
+      {"http://r.example", "http://localhost/v2/x", false},
+      {"http://r.example", "http://x.localhost./v2/x", false},
+      {"http://r.example", "http://[::1]/v2/x", false},
+      {"http://r.example", "http://[::]/v2/x", false},
+      {"http://r.example", "http://[::ffff:127.0.0.1]/v2/x", false},
+      {"http://r.example", "http://[::127.0.0.1]/v2/x", false},
+      {"http://r.example", "http://0.0.0.0/v2/x", false},
+      {"http://127.0.0.1:5000", "http://127.0.0.2:5000/v2/x", true},
+      {"http://localhost:5000", "http://[::1]:5000/v2/x", true},
+  };
+  for (const auto& c : kCases) {
+    EXPECT_EQ(MayFollow(Url::Parse(c.from)->origin(), *Url::Parse(c.target)), c.follows)
+        << c.from << " to " << c.target;
+  }
+}
+
 }  // namespace
 }  // namespace registry_backend

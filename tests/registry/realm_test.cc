@@ -64,6 +64,10 @@ TEST(Realm, OfAnonymousTokensIsHttpsOrTheRegistryItself) {
   EXPECT_TRUE(may_be_asked("http://r.example", "http://r.example/token"));
   EXPECT_FALSE(may_be_asked("https://r.example", "http://r.example/token"));
   EXPECT_FALSE(may_be_asked("http://r.example", "http://169.254.169.254/token"));
+  EXPECT_FALSE(may_be_asked("https://r.example", "https://169.254.169.254/token"));
+  EXPECT_FALSE(may_be_asked("https://r.example", "https://localhost:8443/token"));
+  EXPECT_FALSE(may_be_asked("https://r.example", "https://user@auth.example/token"));
+  EXPECT_TRUE(may_be_asked("https://localhost:5000", "https://localhost:8443/token"));
 }
 
 }  // namespace

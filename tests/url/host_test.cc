@@ -63,6 +63,20 @@ TEST(Host, KnowsLoopback) {
   }
 }
 
+TEST(Host, KnowsWhatIsOfThisMachineOrItsLink) {
+  for (const std::string name :
+       {"localhost", "a.localhost", "127.0.0.1", "127.255.0.1", "0.0.0.0", "0.1.2.3",
+        "169.254.169.254", "[::]", "[::1]", "[fe80::1]", "[febf::1]", "[::ffff:127.0.0.1]",
+        "[::ffff:169.254.0.1]", "[::127.0.0.1]"}) {
+    EXPECT_TRUE(Host::Parse(name)->is_local()) << name;
+  }
+  for (const std::string name :
+       {"r.example", "localhost.example", "10.0.0.1", "192.168.1.1", "169.255.0.1", "[2001:db8::1]",
+        "[fec0::1]", "[::ffff:10.0.0.1]", "127.example"}) {
+    EXPECT_FALSE(Host::Parse(name)->is_local()) << name;
+  }
+}
+
 TEST(Host, SameSiteGoesByThePublicSuffixList) {
   const auto same = [](std::string_view a, std::string_view b) {
     return SameSite(*Host::Parse(a), *Host::Parse(b));
