@@ -61,11 +61,13 @@ Result<Proxy> ParseProxy(std::string_view text) {
   if (!username || !password) {
     return Invalid(text, "its user name or password holds a control character");
   }
+  const std::string host = CurlUrlPart(handle.get(), CURLUPART_HOST);
+  // It has been decoded once already, and who connects to the URL would decode it again.
+  if (host.find('%') != std::string::npos) return Invalid(text, "its host holds a %");
   std::string port = CurlUrlPart(handle.get(), CURLUPART_PORT);
   // libcurl would take 1080 for every scheme.
   if (port.empty()) port = scheme == "http" ? "80" : scheme == "https" ? "443" : "1080";
-  return Proxy{scheme + "://" + CurlUrlPart(handle.get(), CURLUPART_HOST) + ":" + port, *username,
-               *password};
+  return Proxy{scheme + "://" + host + ":" + port, *username, *password};
 }
 
 }  // namespace registry_backend

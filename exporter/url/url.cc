@@ -13,12 +13,23 @@ namespace {
 
 constexpr std::size_t kMaxUrlLength = std::size_t{16} * 1024;
 
+// `https://` of `https://…`, or empty. What stands before other slashes may be a secret.
+std::string_view SchemeOf(std::string_view text) {
+  const std::size_t colon = text.find("://");
+  if (colon == std::string_view::npos) return {};
+  const std::string_view scheme = text.substr(0, colon + 3);
+  return scheme.find_first_of("/?#@") == colon + 1 ? scheme : std::string_view();
+}
+
 // What a broken URL may show of itself: nothing up to its last @, no query, no control characters.
 std::string Shown(std::string_view text) {
   std::string shown;
+  const std::size_t query = text.find_first_of("?#");
   if (const std::size_t at = text.rfind('@'); at != std::string_view::npos) {
-    shown = std::string(text.substr(0, text.find("//"))) + "//";
-    if (text.find("//") == std::string_view::npos) shown.clear();
+    shown = SchemeOf(text);
+    // Of `https://h?sig=a@b` what follows the @ is a secret as well, and where in
+    // `https://user:pa?ss@h` the secret is cannot be told.
+    if (query < at) return Printable(shown, 200);
     text.remove_prefix(at + 1);
   }
   return Printable(shown + std::string(text.substr(0, text.find_first_of("?#"))), 200);
@@ -96,8 +107,9 @@ Result<Url> Url::Resolve(std::string_view reference) const {
 Result<Url> Url::ParseAgainst(const std::string& base, std::string_view reference) {
   if (reference.size() > kMaxUrlLength) return Invalid(reference, "it is too long");
   // A backslash or a control character is read differently by different parsers: refused outright.
-  for (const unsigned char c : reference) {
-    if (c <= ' ' || c == 0x7f || c == '\\') return Invalid(reference, "a character is not allowed");
+  for (const char c : reference) {
+    if ((IsAscii(c) && c <= ' ') || c == 0x7f || c == '\\')
+      return Invalid(reference, "a character is not allowed");
   }
   if (const std::string_view fault = AuthorityFault(reference); !fault.empty()) {
     return Invalid(reference, fault);
@@ -133,15 +145,16 @@ std::string Url::text() const { return query_.empty() ? shown() : shown() + "?" 
 std::string PercentEncode(std::string_view text) {
   static constexpr std::string_view kHex = "0123456789ABCDEF";
   std::string encoded;
-  for (const unsigned char c : text) {
+  for (const char c : text) {
     const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
                             (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
     if (unreserved) {
-      encoded += static_cast<char>(c);
+      encoded += c;
     } else {
       encoded += '%';
-      encoded += kHex[c >> 4U];
-      encoded += kHex[c & 0xfU];
+      const auto byte = static_cast<unsigned char>(c);
+      encoded += kHex[byte >> 4U];
+      encoded += kHex[byte & 0xfU];
     }
   }
   return encoded;

@@ -38,13 +38,26 @@ TEST(ProxyText, IsReadInAllItsForms) {
 }
 
 TEST(ProxyText, OfNoUseIsRefusedWithoutItsSecrets) {
-  for (const std::string_view text :
-       {"", "http://", "http://user:SECRET@", "ftp://user:SECRET@proxy", "socks4://SECRET@proxy",
-        "unix:///run/proxy", "http://user:SECRET@proxy:99999", "http://user:SECRET@proxy:port",
-        "http://user:SECRET@[::1", "http://user:SECRET@pro xy", "http://user:SECRET@proxy/path",
-        "http://user:SECRET@proxy/?query", "http://user:SEC@RET@proxy", "http://user:SEC/RET@proxy",
-        "user:SECRET@proxy/path", "http://user:SECRET%0a@proxy", "http://SECRET%00:x@proxy",
-        "http://user:SEC:RET", "user:SEC:RET"}) {
+  for (const std::string_view text : {"",
+                                      "http://",
+                                      "http://user:SECRET@",
+                                      "ftp://user:SECRET@proxy",
+                                      "socks4://SECRET@proxy",
+                                      "unix:///run/proxy",
+                                      "http://user:SECRET@proxy:99999",
+                                      "http://user:SECRET@proxy:port",
+                                      "http://user:SECRET@[::1",
+                                      "http://user:SECRET@pro xy",
+                                      "http://user:SECRET@proxy/path",
+                                      "http://user:SECRET@proxy/?query",
+                                      "http://user:SEC@RET@proxy",
+                                      "http://user:SEC/RET@proxy",
+                                      "user:SECRET@proxy/path",
+                                      "http://user:SECRET%0a@proxy",
+                                      "http://SECRET%00:x@proxy",
+                                      "http://user:SEC:RET",
+                                      "user:SEC:RET",
+                                      "http://user:SECRET@%2561.example:1"}) {
     const auto proxy = ParseProxy(text);
     ASSERT_FALSE(proxy) << text;
     EXPECT_EQ(proxy.error().kind, ErrorKind::kProtocol);

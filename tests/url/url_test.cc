@@ -51,7 +51,8 @@ TEST(Url, ReadsTheHostAfterUserinfoAsTheHost) {
 TEST(Url, ErrorsHoldNoSecrets) {
   for (const std::string_view text :
        {"ftp://user:SECRET@a.example/p?X-Sig=SECRET", "https://user:SECRET@a..example/?q=SECRET",
-        "https://a.example/\n?SECRET"}) {
+        "https://a.example/\n?SECRET", "https://a..example/?sig=SECRET@SECRET",
+        "https://user:SECRET?@a..example/", "/blobs/x?sig=SECRET&next=https://u@\n"}) {
     const auto url = Url::Parse(text);
     ASSERT_FALSE(url) << text;
     EXPECT_EQ(url.error().message.find("SECRET"), std::string::npos) << url.error().message;
