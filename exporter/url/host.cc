@@ -59,11 +59,15 @@ std::string_view NameFault(std::string_view name) {
   return {};
 }
 
-// A last label of digits is an address to resolvers, however many labels there are.
+// A last label that is a number, hexadecimal ones included, is an address to resolvers, however
+// many labels there are.
 bool LooksLikeIpv4(std::string_view name) {
   const std::size_t dot = name.rfind('.');
   const std::string_view last = dot == std::string_view::npos ? name : name.substr(dot + 1);
-  return std::ranges::all_of(last, [](char c) { return c >= '0' && c <= '9'; });
+  if (last.starts_with("0x")) {
+    return last.find_first_not_of("0123456789abcdef", 2) == std::string_view::npos;
+  }
+  return last.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 Result<std::string> CanonicalName(std::string_view name) {

@@ -32,8 +32,8 @@ TEST(Host, RefusesWhatIsNoName) {
        {std::string(), std::string("."), std::string("a..b"), std::string("-a.b"),
         std::string("a-.b"), std::string("a b"), std::string("a/b"), std::string("a\"b"),
         std::string("caf\xc3\xa9.fr"), std::string("1.2.3"), std::string("1.2.3.4.5"),
-        std::string("256.1.1.1"), std::string("[::1"), std::string("g::1"),
-        std::string(64, 'a') + ".com", std::string("a\0b", 3)}) {
+        std::string("256.1.1.1"), std::string("0x7f"), std::string("a.0X1f"), std::string("[::1"),
+        std::string("g::1"), std::string(64, 'a') + ".com", std::string("a\0b", 3)}) {
     EXPECT_FALSE(Host::Make(name)) << name;
   }
   std::string long_name;
