@@ -39,6 +39,10 @@ Error Invalid(std::string_view text, std::string_view why) {
 }  // namespace
 
 Result<Proxy> ParseProxy(std::string_view text) {
+  // Who connects reads the host once more, and decoded it may be another one: `%30` is 0.0.0.0.
+  if (text.find('%', text.rfind('@') + 1) != std::string_view::npos) {
+    return Invalid(text, "its host holds a %");
+  }
   const CurlUrl handle(curl_url());
   const bool has_scheme = text.find("://") != std::string_view::npos;
   const std::string whole = (has_scheme ? "" : "http://") + std::string(text);
@@ -61,13 +65,11 @@ Result<Proxy> ParseProxy(std::string_view text) {
   if (!username || !password) {
     return Invalid(text, "its user name or password holds a control character");
   }
-  const std::string host = CurlUrlPart(handle.get(), CURLUPART_HOST);
-  // It has been decoded once already, and who connects to the URL would decode it again.
-  if (host.find('%') != std::string::npos) return Invalid(text, "its host holds a %");
   std::string port = CurlUrlPart(handle.get(), CURLUPART_PORT);
   // libcurl would take 1080 for every scheme.
   if (port.empty()) port = scheme == "http" ? "80" : scheme == "https" ? "443" : "1080";
-  return Proxy{scheme + "://" + host + ":" + port, *username, *password};
+  return Proxy{scheme + "://" + CurlUrlPart(handle.get(), CURLUPART_HOST) + ":" + port, *username,
+               *password};
 }
 
 }  // namespace registry_backend

@@ -57,7 +57,8 @@ TEST(ProxyText, OfNoUseIsRefusedWithoutItsSecrets) {
                                       "http://SECRET%00:x@proxy",
                                       "http://user:SEC:RET",
                                       "user:SEC:RET",
-                                      "http://user:SECRET@%2561.example:1"}) {
+                                      "http://user:SECRET@%2561.example:1",
+                                      "http://user:SECRET@%30"}) {
     const auto proxy = ParseProxy(text);
     ASSERT_FALSE(proxy) << text;
     EXPECT_EQ(proxy.error().kind, ErrorKind::kProtocol);
