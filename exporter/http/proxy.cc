@@ -39,6 +39,9 @@ Error Invalid(std::string_view text, std::string_view why) {
 }  // namespace
 
 Result<Proxy> ParseProxy(std::string_view text) {
+  if (text.find_first_of("?#") != std::string_view::npos) {
+    return Invalid(text, "it has a path or a query");
+  }
   // Who connects reads the host once more, and decoded it may be another one: `%30` is 0.0.0.0.
   if (text.find('%', text.rfind('@') + 1) != std::string_view::npos) {
     return Invalid(text, "its host holds a %");
@@ -57,9 +60,7 @@ Result<Proxy> ParseProxy(std::string_view text) {
     return Invalid(text, "its scheme is none of http, https, socks5, socks5h");
   }
   const std::string path = CurlUrlPart(handle.get(), CURLUPART_PATH);
-  if ((path != "/" && !path.empty()) || !CurlUrlPart(handle.get(), CURLUPART_QUERY).empty()) {
-    return Invalid(text, "it has a path or a query");
-  }
+  if (path != "/" && !path.empty()) return Invalid(text, "it has a path");
   const auto username = DecodedPart(handle.get(), CURLUPART_USER);
   const auto password = DecodedPart(handle.get(), CURLUPART_PASSWORD);
   if (!username || !password) {

@@ -13,6 +13,7 @@ namespace registry_backend::testing {
 // by hand, and single bytes for decisions. At the end everything is empty or 0.
 class FuzzedInput {
  public:
+  explicit FuzzedInput(std::string_view text) : rest_(text) {}
   FuzzedInput(const std::uint8_t* data, std::size_t size)
       : rest_(reinterpret_cast<const char*>(data), size) {}
 

@@ -58,7 +58,8 @@ TEST(ProxyText, OfNoUseIsRefusedWithoutItsSecrets) {
                                       "http://user:SEC:RET",
                                       "user:SEC:RET",
                                       "http://user:SECRET@%2561.example:1",
-                                      "http://user:SECRET@%30"}) {
+                                      "http://user:SECRET@%30",
+                                      "http://%30#@proxy"}) {
     const auto proxy = ParseProxy(text);
     ASSERT_FALSE(proxy) << text;
     EXPECT_EQ(proxy.error().kind, ErrorKind::kProtocol);
