@@ -60,7 +60,7 @@ Result<Proxy> ParseProxy(std::string_view text) {
     return Invalid(text, "its scheme is none of http, https, socks5, socks5h");
   }
   const std::string path = CurlUrlPart(handle.get(), CURLUPART_PATH);
-  if (path != "/" && !path.empty()) return Invalid(text, "it has a path");
+  if (path != "/" && !path.empty()) return Invalid(text, "it has a path or a query");
   const auto username = DecodedPart(handle.get(), CURLUPART_USER);
   const auto password = DecodedPart(handle.get(), CURLUPART_PASSWORD);
   if (!username || !password) {

@@ -48,20 +48,20 @@ class FuzzedRegistry {
   }
 
   // What `line` says of it; at its end the plainest answer there is.
-  Result<Answer> Answer(const Operation& operation, FuzzedInput& line) {
+  Result<Answer> AnswerTo(const Operation& operation, FuzzedInput& line) {
     const std::size_t what = line.Below(10);
     if (what == 1) return MakeError(line);
     switch (operation.kind) {
       case Operation::Kind::kTags:
-        if (what == 2) return registry_backend::Answer(Elsewhere{On(line.Below(kHosts.size()))});
-        return registry_backend::Answer(MakePage(line));
+        if (what == 2) return Answer(Elsewhere{On(line.Below(kHosts.size()))});
+        return Answer(MakePage(line));
       case Operation::Kind::kManifest:
-        if (what == 2) return registry_backend::Answer(Elsewhere{On(line.Below(kHosts.size()))});
-        if (what == 3) return registry_backend::Answer(Unpullable{MakeError(line)});
-        return registry_backend::Answer(Manifest(operation.reference, line));
+        if (what == 2) return Answer(Elsewhere{On(line.Below(kHosts.size()))});
+        if (what == 3) return Answer(Unpullable{MakeError(line)});
+        return Answer(ManifestOf(operation.reference, line));
       case Operation::Kind::kBlob:
-        if (what == 3) return registry_backend::Answer(Unpullable{MakeError(line)});
-        return registry_backend::Answer(Blob(operation.reference, line));
+        if (what == 3) return Answer(Unpullable{MakeError(line)});
+        return Answer(SourceOf(operation.reference, line));
     }
     return MakeError(line);
   }
@@ -90,7 +90,7 @@ class FuzzedRegistry {
     return page;
   }
 
-  FetchedManifest Manifest(const std::string& reference, FuzzedInput& line) {
+  FetchedManifest ManifestOf(const std::string& reference, FuzzedInput& line) {
     const std::string digest = IsDigest(reference) ? reference : Digest(line.Below(kDigests));
     const auto [known, added] = manifests_.try_emplace(digest);
     if (added) known->second = MakeManifest(digest, line);
@@ -98,7 +98,7 @@ class FuzzedRegistry {
   }
 
   FetchedManifest MakeManifest(const std::string& digest, FuzzedInput& line) {
-    registry_backend::Manifest manifest;
+    Manifest manifest;
     manifest.is_index = line.Flag();
     manifest.media_type = manifest.is_index ? kOciIndex : kOciManifest;
     if (manifest.is_index) {
@@ -107,7 +107,7 @@ class FuzzedRegistry {
       manifest.blobs.push_back(MakeDescriptor(line));
       while (!line.AtEnd()) manifest.blobs.push_back(MakeLayer(line));
     }
-    return {std::make_shared<const registry_backend::Manifest>(std::move(manifest)), digest, 100};
+    return {std::make_shared<const Manifest>(std::move(manifest)), digest, 100};
   }
 
   static Descriptor MakeDescriptor(FuzzedInput& line) {
@@ -131,7 +131,7 @@ class FuzzedRegistry {
     return layer;
   }
 
-  BlobSource Blob(const std::string& digest, FuzzedInput& line) {
+  BlobSource SourceOf(const std::string& digest, FuzzedInput& line) {
     const std::size_t host = line.Below(kHosts.size());
     BlobSource source{host != 0, On(host)};
     told_[source.url.host()].insert(digest);

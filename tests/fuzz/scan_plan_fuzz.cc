@@ -86,7 +86,7 @@ class FuzzedScan {
         under_way_.begin() + static_cast<std::ptrdiff_t>(line.Below(under_way_.size()));
     const Operation operation = *which;
     under_way_.erase(which);
-    plan_.Finish(operation, registry_.Answer(operation, line));
+    plan_.Finish(operation, registry_.AnswerTo(operation, line));
   }
 
   void Check(const ScanResult& result) const {
