@@ -1,5 +1,6 @@
 #include "exporter/report/json_writer.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace registry_backend {
@@ -18,7 +19,7 @@ std::string Dump(const Json& value, int indent) {
 
 void JsonWriter::Key(std::string_view key) {
   BeginValue();
-  text_ += Dump(key, -1);
+  AppendQuoted(key);
   text_ += layout_ == Layout::kIndented ? ": " : ":";
   after_key_ = true;
 }
@@ -38,6 +39,22 @@ void JsonWriter::Value(const Json& value) {
     }
   }
   FlushIfLarge();
+}
+
+void JsonWriter::Text(std::string_view text) {
+  BeginValue();
+  AppendQuoted(text);
+  FlushIfLarge();
+}
+
+void JsonWriter::AppendQuoted(std::string_view text) {
+  const bool is_plain = std::ranges::all_of(
+      text, [](char c) { return c >= ' ' && c < 0x7f && c != '"' && c != '\\'; });
+  if (is_plain) {
+    text_.append("\"").append(text).append("\"");
+  } else {
+    text_ += Dump(text, -1);
+  }
 }
 
 void JsonWriter::EndDocument() {

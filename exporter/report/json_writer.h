@@ -27,6 +27,7 @@ class JsonWriter {
   void EndArray() { End(']'); }
   void Key(std::string_view key);
   void Value(const nlohmann::ordered_json& value);
+  void Text(std::string_view text);  // the same for a text, at less cost
   // What was told so far goes to the sink. At the end of a document a line ends.
   void EndDocument();
 
@@ -35,6 +36,7 @@ class JsonWriter {
   void End(char bracket);
   void BeginValue();
   void NewLine();
+  void AppendQuoted(std::string_view text);
   void FlushIfLarge();
 
   const Layout layout_;

@@ -206,15 +206,32 @@ class Report {
     writer_.BeginArray();
     for (const Image& image : images) {
       for (const std::string_view layer : image.manifest->layers) {
-        const Host* host = result_.HostOfBlob(layer);
-        writer_.Value(
-            {{"digest", layer},
-             {"platform", image.platform},
-             {"s3_endpoint", host != nullptr && IsS3(*host) ? Json(host->text()) : Json()},
-             {"endpoint", host != nullptr ? Json(host->text()) : Json()}});
+        WriteLayer(layer, image.platform);
       }
     }
     writer_.EndArray();
+  }
+
+  void WriteLayer(std::string_view digest, std::string_view platform) {
+    const Host* host = result_.HostOfBlob(digest);
+    writer_.BeginObject();
+    writer_.Key("digest");
+    writer_.Text(digest);
+    writer_.Key("platform");
+    writer_.Text(platform);
+    writer_.Key("s3_endpoint");
+    WriteHost(host != nullptr && IsS3(*host) ? host : nullptr);
+    writer_.Key("endpoint");
+    WriteHost(host);
+    writer_.EndObject();
+  }
+
+  void WriteHost(const Host* host) {
+    if (host == nullptr) {
+      writer_.Value(nullptr);
+    } else {
+      writer_.Text(host->text());
+    }
   }
 
   void AddHosts(const ScannedManifest& manifest, Hosts& hosts) const {
