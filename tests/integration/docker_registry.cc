@@ -22,6 +22,33 @@ std::string TokenYaml(const TokenAuth& token) {
          token.root_certificates.string() + "\"}}\n";
 }
 
+std::string StorageYaml(const DockerRegistryOptions& options, const std::string& directory) {
+  std::string yaml = "storage:\n  ";
+  yaml += options.storage.empty() ? "filesystem: {rootdirectory: \"" + directory + "/storage\"}"
+                                  : options.storage;
+  if (!options.redirect_to_storage) yaml += "\n  redirect: {disable: true}";
+  return yaml + "\n";
+}
+
+std::string MiddlewareYaml(const DockerRegistryOptions& options) {
+  std::string middleware;
+  if (!options.redirect_baseurl.empty()) {
+    middleware = "{name: redirect, options: {baseurl: \"" + options.redirect_baseurl + "\"}}";
+  } else if (!options.cloudfront.baseurl.empty()) {
+    const CloudFront& cloudfront = options.cloudfront;
+    middleware = "{name: cloudfront, options: {baseurl: \"" + cloudfront.baseurl +
+                 "\", keypairid: \"" + cloudfront.key_pair_id + "\", privatekey: \"" +
+                 cloudfront.private_key.string() + "\"}}";
+  }
+  return middleware.empty() ? "" : "middleware: {storage: [" + middleware + "]}\n";
+}
+
+SubprocessOptions ProcessOptions(const DockerRegistryOptions& options) {
+  SubprocessOptions process = HermeticOptions();
+  if (!options.http_proxy.empty()) process.env["HTTP_PROXY"] = options.http_proxy;
+  return process;
+}
+
 }  // namespace
 
 DockerRegistry::DockerRegistry(DockerRegistryOptions options) : options_(std::move(options)) {
@@ -60,22 +87,20 @@ std::unique_ptr<Subprocess> DockerRegistry::Start(std::uint16_t port) {
   }
   const auto config = directory_ / "config.yml";
   WriteFile(config, Configuration(port));
-  return StartServer({"docker-registry", "serve", config.string()}, [this](Subprocess& process) {
+  const auto ready = [this](Subprocess& process) {
     // Its own word that it listens: another process on that port would answer /v2/ as well.
     return process.Stderr().find("listening on 127.0.0.1:") != std::string::npos &&
            HttpGet(url() + "/v2/", http_options()).status ==
                (options_.token.realm.empty() ? 200 : 401);
-  });
+  };
+  return StartServer({"docker-registry", "serve", config.string()}, ready,
+                     ProcessOptions(options_));
 }
 
 std::string DockerRegistry::Configuration(std::uint16_t port) const {
   const std::string directory = directory_.path().string();
   std::string yaml = "version: 0.1\nlog: {level: info}\n";
-  yaml += "storage: {filesystem: {rootdirectory: \"" + directory + "/storage\"}}\n";
-  if (!options_.redirect_baseurl.empty()) {
-    yaml += "middleware: {storage: [{name: redirect, options: {baseurl: \"" +
-            options_.redirect_baseurl + "\"}}]}\n";
-  }
+  yaml += StorageYaml(options_, directory) + MiddlewareYaml(options_);
   if (!options_.username.empty()) {
     yaml += "auth: {htpasswd: {realm: test, path: \"" + directory + "/htpasswd\"}}\n";
   }

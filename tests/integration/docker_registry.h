@@ -20,6 +20,13 @@ struct TokenAuth {
   std::filesystem::path root_certificates = {};  // PEM; of those that may sign tokens
 };
 
+// The cloudfront middleware, which signs URLs of `baseurl` in place of the S3 storage's own.
+struct CloudFront {
+  std::string baseurl = {};  // empty: none
+  std::string key_pair_id = {};
+  std::filesystem::path private_key = {};  // PEM, RSA, in the traditional form
+};
+
 struct DockerRegistryOptions {
   // Blobs are answered with a 307 to this URL plus the storage path. Empty: served directly.
   // Push before it is set (Restart sets it): a pushing client would follow the redirect of a blob
@@ -31,6 +38,14 @@ struct DockerRegistryOptions {
   // back send passwords, not tokens.
   TokenAuth token = {};
   CertificateFiles tls = {};  // empty: plain HTTP; else HTTPS with HTTP/2
+  // A storage driver with its parameters, in YAML; SwiftServer has some. Empty: files in a
+  // directory of its own.
+  std::string storage = {};
+  CloudFront cloudfront = {};
+  // Whether blobs are answered with redirects to URLs that the storage signs. False: served
+  // directly, for pushing.
+  bool redirect_to_storage = true;
+  std::string http_proxy = {};  // its way to a storage that is not on this machine
 };
 
 // The packaged docker-registry (CNCF distribution 2.8) on a free port of 127.0.0.1, with its files

@@ -17,7 +17,6 @@ events { worker_connections 1024; }
 
 // Limits beyond what tests and benchmarks ask on one connection.
 constexpr char kServer[] = R"(    keepalive_requests 1000000;
-    http2_max_concurrent_streams 256;
     client_max_body_size 0;
     location / {
       proxy_pass http://upstream_of_the_test;
@@ -27,13 +26,25 @@ constexpr char kServer[] = R"(    keepalive_requests 1000000;
       proxy_buffers 8 16k;
       proxy_set_header Connection "";
       proxy_set_header Host $http_host;
-      proxy_set_header X-Forwarded-Proto https;
+      proxy_set_header X-Forwarded-Proto $scheme;
     }
 )";
 
 NginxOptions WithCertificate(NginxOptions options, const std::filesystem::path& directory) {
+  if (options.plain_http) return options;
   if (options.tls.certificate.empty()) options.tls = MakeSelfSigned(directory);
   return options;
+}
+
+std::string TlsDirectives(const NginxOptions& options) {
+  std::string text = "    http2_max_concurrent_streams 256;\n";
+  text += "    ssl_certificate " + options.tls.certificate.string() + ";\n";
+  text += "    ssl_certificate_key " + options.tls.key.string() + ";\n";
+  if (!options.client_authorities.empty()) {
+    text += "    ssl_client_certificate " + options.client_authorities.string() + ";\n";
+    text += "    ssl_verify_client on;\n";
+  }
+  return text;
 }
 
 }  // namespace
@@ -71,13 +82,8 @@ std::string NginxServer::Configuration(std::uint16_t port) const {
   text += "  access_log " + directory + "/names.log names;\n";
   text += "  upstream upstream_of_the_test {\n    server " + upstream_ + ";\n";
   text += "    keepalive 256;\n    keepalive_requests 1000000;\n  }\n";
-  text += "  server {\n    listen 127.0.0.1:" + std::to_string(port) + " ssl http2;\n";
-  text += "    ssl_certificate " + options_.tls.certificate.string() + ";\n";
-  text += "    ssl_certificate_key " + options_.tls.key.string() + ";\n";
-  if (!options_.client_authorities.empty()) {
-    text += "    ssl_client_certificate " + options_.client_authorities.string() + ";\n";
-    text += "    ssl_verify_client on;\n";
-  }
+  text += "  server {\n    listen 127.0.0.1:" + std::to_string(port);
+  text += options_.plain_http ? ";\n" : " ssl http2;\n" + TlsDirectives(options_);
   return text + kServer + "  }\n}\n";
 }
 

@@ -13,6 +13,9 @@
 namespace registry_backend::testing {
 
 struct NginxOptions {
+  // Neither TLS nor HTTP/2. Such a server may be a client's proxy for http URLs: whatever host they
+  // name, the upstream is asked.
+  bool plain_http = false;
   CertificateFiles tls = {};  // empty: a certificate of its own
   // PEM; clients must show a certificate of one of these authorities. Empty: they need none.
   std::filesystem::path client_authorities = {};
@@ -20,16 +23,18 @@ struct NginxOptions {
 
 // The packaged nginx on a free port of 127.0.0.1 that puts TLS and HTTP/2 before a server that has
 // neither, with its files in a directory of its own: one process, which keeps its connections to
-// the upstream. The upstream is told the client's Host and `X-Forwarded-Proto: https`. Listens when
-// the constructor returns; stopped by the destructor. Throws std::runtime_error with the server's
-// output. Thread-compatible.
+// the upstream. The upstream is told the client's Host and, in X-Forwarded-Proto, its scheme.
+// Listens when the constructor returns; stopped by the destructor. Throws std::runtime_error with
+// the server's output. Thread-compatible.
 class NginxServer {
  public:
   // `upstream` is host:port of an http server.
   explicit NginxServer(std::string upstream, NginxOptions options = {});
 
   [[nodiscard]] std::string host() const { return "127.0.0.1:" + std::to_string(port_); }
-  [[nodiscard]] std::string url() const { return "https://" + host(); }
+  [[nodiscard]] std::string url() const {
+    return (options_.plain_http ? "http://" : "https://") + host();
+  }
   [[nodiscard]] const CertificateFiles& tls() const { return options_.tls; }
   // Trust for HttpGet, which speaks HTTP/1.1.
   [[nodiscard]] HttpOptions http_options() const { return {.ca_file = options_.tls.certificate}; }

@@ -68,6 +68,16 @@ void SkopeoPush(const DockerRegistry& registry, const OciLayout& layout,
   if (result.exit_code != 0) throw std::runtime_error("skopeo: " + result.out + result.err);
 }
 
+std::string PushBlob(const DockerRegistry& registry, const std::string& repository,
+                     const std::string& bytes) {
+  const std::string digest = Sha256Digest(bytes);
+  const HttpAnswer upload = HttpPost(registry.url() + "/v2/" + repository + "/blobs/uploads/");
+  const HttpAnswer answer = HttpPut(upload.Header("Location") + "&digest=" + PercentEncode(digest),
+                                    bytes, "application/octet-stream");
+  if (answer.status != 201) throw std::runtime_error("PUT " + digest + ": " + answer.body);
+  return digest;
+}
+
 void AddTags(const DockerRegistry& registry, const std::string& repository, const std::string& tag,
              const std::vector<std::string>& names) {
   const HttpAnswer manifest = GetManifest(registry, repository, tag);

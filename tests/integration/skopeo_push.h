@@ -19,6 +19,10 @@ enum class PushAs {
 void SkopeoPush(const DockerRegistry& registry, const OciLayout& layout,
                 const std::string& repository, const std::string& tag, PushAs as = PushAs::kOci);
 
+// Uploads one blob with plain requests; returns its digest. For a registry without a password.
+std::string PushBlob(const DockerRegistry& registry, const std::string& repository,
+                     const std::string& bytes);
+
 // Gives the manifest of `tag` further names, by PUTting the same bytes there.
 void AddTags(const DockerRegistry& registry, const std::string& repository, const std::string& tag,
              const std::vector<std::string>& names);

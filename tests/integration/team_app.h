@@ -33,4 +33,8 @@ struct TeamApp {
 // Pushes it; then, if `redirect_host` is not empty, restarts the registry with redirects there.
 [[nodiscard]] TeamApp PushTeamApp(DockerRegistry& registry, const std::string& redirect_host = "");
 
+// Less of it, for storage that takes its time: one image for two platforms under two tags, as an
+// OCI index (v202502-1) and as a Docker manifest list (v202501-1) of the same five blobs.
+[[nodiscard]] TeamApp PushSmallTeamApp(const DockerRegistry& registry);
+
 }  // namespace registry_backend::testing
