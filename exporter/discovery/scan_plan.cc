@@ -388,9 +388,13 @@ bool ScanPlan::CountBlob(std::string_view digest, const std::vector<Site>& sites
                  "its blobs are at more than " + std::to_string(kMaxHosts) + " hosts"});
       return false;
     }
-    if (std::ranges::find(route, site.host) != route.end()) continue;
-    ++endpoint->blobs;
-    route.push_back(site.host);
+    const auto passed = std::ranges::find(route, site.host);
+    if (passed == route.end()) {
+      ++endpoint->blobs;
+      route.push_back(site.host);
+    } else {
+      std::rotate(passed, passed + 1, route.end());  // what serves the bytes is the last
+    }
   }
   const auto place = static_cast<std::uint32_t>(routes_.size());
   const auto [known, added] = routes_.try_emplace(route, place);

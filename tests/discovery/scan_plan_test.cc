@@ -277,6 +277,18 @@ TEST_F(PlanTest, RegistriesOnTheWayToABlobAreEndpointsToo) {
   EXPECT_EQ(result.routes.size(), 2U);
 }
 
+TEST_F(PlanTest, AHostThatIsPassedTwiceIsCountedOnceAndServesTheBytes) {
+  PutTags({"t"});
+  Put("t", Answer(Image("m", {"c"})));
+  BlobSource back = On("one.example");
+  back.others = {*Host::Parse("one.example"), *Host::Parse("two.example")};
+  Put(D("c"), Answer(back));
+  const ScanResult result = Run();
+  EXPECT_EQ(result.HostOfBlob(D("c"))->text(), "one.example");
+  EXPECT_EQ(result.routes.at(0).size(), 2U);
+  EXPECT_EQ(Find(result, Serves::kBlobs, "one.example")->blobs, 1U);
+}
+
 TEST_F(PlanTest, EndpointsAreClassifiedWhateverTheyServe) {
   ScanPlan plan({}, {}, *Host::Parse("123456789012.dkr.ecr.eu-west-1.amazonaws.com"));
   plan.Finish(*plan.Next(), Answer(TagPage{{"t"}, {}, {}}));

@@ -13,14 +13,14 @@
 namespace registry_backend::testing {
 namespace {
 
-constexpr std::array kRedirects = {Exchange::Redirects::kFollowOwnOrigin,
-                                   Exchange::Redirects::kReport};
+constexpr std::array kRedirects = {Exchange::Redirects::kFollow, Exchange::Redirects::kReport};
 constexpr std::array kStatuses = {200, 206, 204, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404,
                                   407, 408, 410, 416, 429, 500, 501, 502, 503, 504, 0,   999};
 constexpr std::string_view kSecret = "S3CR3T";
 
-// The first request, 3 retries, 10 hops, and a challenge before the first retry and after each.
-constexpr int kMostSends = 1 + 3 + 10 + 4;
+// The first request, 3 retries, 10 hops, and a challenge before the first retry, after each, and
+// after each hop.
+constexpr int kMostSends = 1 + 3 + 10 + 4 + 10;
 constexpr int kMostWaits = 3;
 
 class FuzzedExchange {
@@ -50,6 +50,7 @@ class FuzzedExchange {
     has_condition_ = line.Flag();
     if (has_condition_) request.headers.Add("If-None-Match", "\"tag\"");
     home_ = request.url.origin();
+    request.connection = std::make_shared<const ConnectionOptions>();
     return Exchange(std::move(request), sent_, redirects);
   }
 
@@ -58,8 +59,16 @@ class FuzzedExchange {
     const auto authorizations = send.request.headers.GetAll("authorization");
     Require(authorizations.size() <= 1, "there is one authorization at most");
     const Url& url = send.request.url;
-    Require(authorizations.empty() || url.origin() == *home_,
+    const bool shows_secret =
+        !authorizations.empty() && authorizations.front().find(kSecret) != std::string_view::npos;
+    Require(!shows_secret || (url.origin() == *home_ && !has_left_),
             "credentials are for the registry alone", url.text());
+    if (url.origin() != *home_) {
+      has_left_ = true;
+      Require(send.request.connection == nullptr, "others are not told who we are", url.text());
+      Require(url.origin().scheme == "https" && !url.has_userinfo() && !url.host().is_local(),
+              "it is sent nowhere that is less safe", url.text());
+    }
     Require(authorizations.empty() || authorizations.front() == sent_,
             "the authorization is the newest");
 
@@ -92,9 +101,15 @@ class FuzzedExchange {
 
   Exchange::Event Answer(const Exchange::Authorize& question, std::size_t /*what*/,
                          FuzzedInput& line) {
+    if (!question.challenges) {
+      Require(question.has_left, "only others are asked about beforehand");
+      sent_.clear();
+    }
     Require(question.rejected == sent_, "what was refused is what was sent", question.rejected);
+    Require(question.has_left || question.origin == *home_, "its own origin it has not left");
     if (line.Flag()) return Exchange::Authorized{Error{ErrorKind::kAuth, "none"}};
-    sent_ = "Bearer " + std::string(kSecret) + std::to_string(sends_);
+    sent_ =
+        "Bearer " + std::string(question.has_left ? "anyone" : kSecret) + std::to_string(sends_);
     return Exchange::Authorized{sent_};
   }
 
@@ -126,6 +141,7 @@ class FuzzedExchange {
   std::optional<Origin> home_;
   std::string sent_;  // the authorization
   bool has_condition_ = false;
+  bool has_left_ = false;
   int sends_ = 0;
   int waits_ = 0;
   Exchange exchange_;  // last: made of the others

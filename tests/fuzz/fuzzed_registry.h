@@ -123,8 +123,6 @@ class FuzzedRegistry {
     if (name < kDigests * 2) return layer;
     for (std::size_t urls = line.Below(3) + 1; urls > 0; --urls) {  // a foreign layer
       const Url& url = On(line.Below(kHosts.size()));
-      // Each host once: of a host that is named twice the plan counts the blob twice.
-      if (std::ranges::find(layer.urls, url) != layer.urls.end()) continue;
       told_[url.host()].insert(layer.digest);
       layer.urls.push_back(url);
     }
@@ -133,8 +131,12 @@ class FuzzedRegistry {
 
   BlobSource SourceOf(const std::string& digest, FuzzedInput& line) {
     const std::size_t host = line.Below(kHosts.size());
-    BlobSource source{host != 0, On(host)};
+    BlobSource source{host != 0, On(host), {}};
     told_[source.url.host()].insert(digest);
+    for (std::size_t others = line.Below(kHosts.size()); others > 0; --others) {
+      source.others.push_back(On(others).host());
+      told_[source.others.back()].insert(digest);
+    }
     return source;
   }
 

@@ -97,7 +97,7 @@ class FuzzedScan {
     Require(is_complete == (result.main_error() == nullptr), "what is not complete says why");
     Require(!is_complete || (result.unresolved.total() == 0 && !cut_short_ && under_way_.empty()),
             "a complete scan has left nothing open");
-    Require(!is_complete || !result.blob_hosts.empty(), "a complete scan has met a host");
+    Require(!is_complete || !result.blobs.empty(), "a complete scan has met a host");
     Require((result.unresolved.total() == 0) == result.unresolved_references.empty(),
             "what is unresolved is named for the next scan");
   }
@@ -116,11 +116,11 @@ class FuzzedScan {
           static_cast<std::size_t>(std::ranges::count_if(
               result.tags, [](const auto& tag) { return !tag.digest.empty(); })));
     check(&ScanCounts::manifests, result.manifests.size());
-    check(&ScanCounts::blobs, result.blob_hosts.size());
+    check(&ScanCounts::blobs, result.blobs.size());
   }
 
   static void CheckTags(const ScanResult& result) {
-    std::set<std::string> names;
+    std::set<std::string_view> names;
     for (const ScannedTag& tag : result.tags) {
       Require(names.insert(tag.name).second, "a tag is there once", tag.name);
       Require(tag.digest.empty() || result.manifests.contains(tag.digest),
@@ -141,14 +141,25 @@ class FuzzedScan {
               "no host has more blobs than were said to be there", name);
       served += endpoint.blobs;
     }
-    Require(served >= result.blob_hosts.size(), "each blob is counted");
-    for (const auto& [digest, host] : result.blob_hosts) {
-      Require(result.endpoints.contains({Serves::kBlobs, host}), "a blob's host is an endpoint",
-              host.text());
-    }
+    CheckRoutes(result, served);
     for (const Host& host : result.witnessed) {
       Require(hints_.witnesses.contains(host) && !result.endpoints.contains({Serves::kBlobs, host}),
               "who is witnessed was known before and not met", host.text());
+    }
+  }
+
+  static void CheckRoutes(const ScanResult& result, std::uint64_t served) {
+    std::uint64_t on_the_way = 0;
+    for (const auto& [digest, route] : result.blobs) on_the_way += result.routes.at(route).size();
+    Require(served == on_the_way, "each blob is counted once at each host on its way");
+    std::set<Route> routes;
+    for (const Route& route : result.routes) {
+      Require(!route.empty() && routes.insert(route).second, "a route leads somewhere, and is new");
+      for (const Host& host : route) {
+        Require(result.endpoints.contains({Serves::kBlobs, host}), "a blob's host is an endpoint",
+                host.text());
+        Require(std::ranges::count(route, host) == 1, "no host is passed twice", host.text());
+      }
     }
   }
 

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "exporter/discovery/tag_order.h"
 #include "tests/fuzz/fuzzed_input.h"
@@ -11,11 +13,11 @@ namespace {
 
 constexpr std::size_t kMostTags = 12;  // each pair is looked at
 
-using Tags = std::vector<std::string>;
+using Tags = std::vector<std::string_view>;
 
 std::string Joined(const Tags& tags) {
   std::string text;
-  for (const std::string& tag : tags) text += tag + " ";
+  for (const std::string_view tag : tags) text.append(tag).append(" ");
   return text;
 }
 

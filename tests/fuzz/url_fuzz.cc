@@ -37,8 +37,13 @@ void CheckEndpoint(const Url& url) {
           info.bucket);
   Require(IsOf(region, info.storage_region), "a region's name is plain", info.storage_region);
   Require(info.delivery.empty(), "the delivery is left to the caller");
-  Require(!info.provider.empty() || (info.bucket.empty() && info.storage_region.empty()),
-          "of an unknown provider nothing is known", url.text());
+  const bool is_signed = url.query().find("X-Amz-Credential=") != std::string::npos;
+  Require(
+      !info.provider.empty() || (info.bucket.empty() && (info.storage_region.empty() || is_signed)),
+      "of an unknown provider nothing is known but what a URL is signed for", url.text());
+  Require(info.bucket.size() <= 253 && info.storage_region.size() <= 63, "labels are short");
+  const EndpointInfo of_name = ClassifyHost(url.host());
+  Require(of_name.provider == info.provider, "the name tells the provider", url.text());
 }
 
 void CheckUrl(const Url& url) {
