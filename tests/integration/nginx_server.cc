@@ -84,7 +84,12 @@ std::string NginxServer::Configuration(std::uint16_t port) const {
   text += "    keepalive 256;\n    keepalive_requests 1000000;\n  }\n";
   text += "  server {\n    listen 127.0.0.1:" + std::to_string(port);
   text += options_.plain_http ? ";\n" : " ssl http2;\n" + TlsDirectives(options_);
-  return text + kServer + "  }\n}\n";
+  if (options_.redirects) {
+    text += "    location / {\n      return 307 http://" + upstream_ + "$request_uri;\n    }\n";
+  } else {
+    text += kServer;
+  }
+  return text + "  }\n}\n";
 }
 
 }  // namespace registry_backend::testing

@@ -16,6 +16,8 @@ struct NginxOptions {
   // Neither TLS nor HTTP/2. Such a server may be a client's proxy for http URLs: whatever host they
   // name, the upstream is asked.
   bool plain_http = false;
+  // Clients are sent on to the upstream (307) instead of being answered for it.
+  bool redirects = false;
   CertificateFiles tls = {};  // empty: a certificate of its own
   // PEM; clients must show a certificate of one of these authorities. Empty: they need none.
   std::filesystem::path client_authorities = {};

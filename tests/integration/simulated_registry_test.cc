@@ -1,10 +1,12 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "exporter/report/report.h"
 #include "tests/integration/scan_client.h"
+#include "tests/simulator/http_server.h"
 #include "tests/simulator/simulator.h"
 #include "tests/support/temp_dir.h"
 
@@ -224,6 +226,47 @@ TEST(SimulatedRegistry, HopsOnItsOwnHostAreFollowed) {
   const ScanResult result = Client(registry.base_url()).Scan();
   EXPECT_EQ(result.outcome, ScanOutcome::kComplete) << Report(registry, result);
   EXPECT_NE(Find(result, Serves::kBlobs, kHost), nullptr);
+}
+
+// The target wants a password and sends everybody on to a registry that gives tokens to anyone,
+// with pages of tags and hops of its own.
+TEST(SimulatedRegistry, ARegistryBehindAnotherGivesItsTokensToAnyone) {
+  sim::Options options = Plain();
+  options.authentication = sim::Authentication::kBearer;
+  options.page_size = 3;
+  options.own_host_hops = 1;
+  sim::Simulator behind(options, MakeCatalog(7, 4));
+  std::atomic<int> with_password = 0;
+  sim::HttpServer front({}, [&](const sim::HttpRequest& request) -> sim::HttpAnswer {
+    if (request.Header("authorization") != "Basic dXNlcjpzZWNyZXQ=") {
+      return {.status = 401, .headers = {{"WWW-Authenticate", "Basic realm=x"}}};
+    }
+    ++with_password;
+    return {.status = 307, .headers = {{"Location", behind.base_url() + request.target}}};
+  });
+  front.Start();
+  Client client("http://127.0.0.1:" + std::to_string(front.port()));
+  for (int scan = 0; scan < 2; ++scan) {
+    const ScanResult result = client.Scan();
+    EXPECT_EQ(result.outcome, ScanOutcome::kComplete) << Report(behind, result);
+    EXPECT_EQ(result.asked.tags, 7U);
+    const auto blobs = AllBlobs(MakeCatalog(7, 4)).size();
+    for (const std::string& host : {behind.authority(), std::string(kHost)}) {
+      const SeenEndpoint* endpoint = Find(result, Serves::kBlobs, host);
+      ASSERT_NE(endpoint, nullptr) << host;
+      EXPECT_EQ(endpoint->blobs, blobs) << host;
+    }
+    for (const Serves serves : {Serves::kApi, Serves::kManifests, Serves::kTokens}) {
+      EXPECT_NE(Find(result, serves, behind.authority()), nullptr) << ServesName(serves);
+    }
+  }
+  EXPECT_GT(with_password, 0);
+  std::uint64_t tokens = 0;
+  for (const auto& [request, count] : behind.GetStats().counts) {
+    EXPECT_NE(request.authorization, "Basic") << request.reference;
+    if (request.operation == sim::Operation::kToken) tokens += count;
+  }
+  EXPECT_EQ(tokens, 2U) << "one a scan";
 }
 
 TEST(SimulatedRegistry, AChangeOfBackendIsSeenByTheNextScan) {
