@@ -77,6 +77,21 @@ TEST(Manifest, RefusesWhatItCannotTrust) {
       {R"({"config":)" + descriptor + R"(,"layers":{}})", "no array"},
       {R"({"layers":[]})", "no config"},
       {R"({"manifests":[{"digest":"../../etc"}]})", "valid digest"},
+      {R"({"config":)" + descriptor + R"(,"layers":[[]]})", "no descriptor"},
+      {R"({"config":)" + descriptor + R"(,"layers":[)" + descriptor + R"(,null]})",
+       "no descriptor"},
+      {R"({"config":)" + descriptor + R"(,"layers":"x"})", "no array"},
+      {R"({"config":[]})", "`config` is no descriptor"},
+      {R"({"config":"x"})", "`config` is no descriptor"},
+      {R"({"config":null})", "`config` is no descriptor"},
+      {R"({"manifests":[{"digest":{"digest":")" + kA + R"("}}]})", "valid digest"},
+      {R"({"schemaVersion":1})", "schema 1"},
+      // Readers that take the first of two and those that take the last see two images.
+      {R"({"config":)" + descriptor + R"(,"config":)" + descriptor + "}", "`config` twice"},
+      {R"({"config":)" + descriptor + R"(,"layers":[],"layers":[]})", "`layers` twice"},
+      {R"({"config":)" + descriptor + R"(,"layers":null,"layers":[]})", "`layers` twice"},
+      {R"({"manifests":[],"manifests":[]})", "`manifests` twice"},
+      {R"({"config":{"digest":")" + kA + R"(","digest":")" + kA + R"("}})", "two digests"},
   };
   for (const auto& c : kCases) {
     const auto manifest = ParseManifest(c.bytes, "");
@@ -85,6 +100,29 @@ TEST(Manifest, RefusesWhatItCannotTrust) {
     EXPECT_NE(manifest.error().message.find(c.says), std::string::npos)
         << c.bytes << ": " << manifest.error().message;
   }
+}
+
+TEST(Manifest, WhatIsBesideTheDescriptorsIsPassedOver) {
+  const std::string junk =
+      R"("x":[[],{"config":{},"layers":[1],"manifests":[{}],"digest":"no"}],"y":{"z":[1.5,true,null]})";
+  const std::string layer = R"({"annotations":{"digest":"no","platform":{"os":"no"}},"urls":7,)" +
+                            junk + R"(,"digest":")" + kA + R"("})";
+  const auto manifest = ParseManifest(
+      "{" + junk + R"(,"config":{"digest":")" + kA + R"(","data":"e30="},"layers":[)" + layer +
+          R"(,{"digest":")" + kA + R"("}],"subject":{"digest":"no"},"annotations":null})",
+      "");
+  ASSERT_TRUE(manifest) << manifest.error().message;
+  ASSERT_EQ(manifest->blobs.size(), 3U);
+  for (const Descriptor& blob : manifest->blobs) {
+    EXPECT_EQ(blob, (Descriptor{kA, std::string(kUnnamedPlatform), {}}));
+  }
+}
+
+TEST(Manifest, ListsThatAreNullAreEmpty) {
+  EXPECT_TRUE(ParseManifest(R"({"manifests":null})", "")->manifests.empty());
+  EXPECT_EQ(
+      ParseManifest(R"({"config":{"digest":")" + kA + R"("},"layers":null})", "")->blobs.size(),
+      1U);
 }
 
 TEST(Manifest, SurvivesDeepNesting) {

@@ -51,8 +51,34 @@ TEST_F(RegistryClientTest, AnEmptyRepositoryHasNoTags) {
   EXPECT_TRUE(std::get<TagPage>(*answer).tags.empty());
 }
 
+TEST_F(RegistryClientTest, OfATagListOnlyItsTagsCount) {
+  server_ = [](const Request&) {
+    return MakeResponse(
+        200,
+        R"({"x":{"tags":["no"]},"y":["no",["no"]],"tags":["a",["no"],{"tags":["no"]},null,true,)"
+        R"(1.5,"b"],"name":"no","z":"no"})");
+  };
+  const auto answer = Ask(Tags());
+  ASSERT_TRUE(answer) << answer.error().message;
+  const auto& page = std::get<TagPage>(*answer);
+  EXPECT_EQ(page.tags, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(page.rejected,
+            (std::vector<std::string>{"array", "object", "null", "boolean", "number"}));
+}
+
+TEST_F(RegistryClientTest, RefusesAPageOfMoreTagsThanAnyoneHas) {
+  std::string body = R"({"tags":["a")";
+  for (int i = 0; i < 200'000; ++i) body += ",\"a\"";
+  server_ = [&](const Request&) { return MakeResponse(200, body + "]}"); };
+  const auto answer = Ask(Tags());
+  ASSERT_FALSE(answer);
+  EXPECT_NE(answer.error().message.find("more than 200000 tags"), std::string::npos)
+      << answer.error().message;
+}
+
 TEST_F(RegistryClientTest, RefusesTagListsThatAreNone) {
-  for (const std::string body : {"", "[]", "{}", R"({"tags":1})", "<html>"}) {
+  for (const std::string body : {"", "[]", "{}", R"({"tags":1})", "<html>", R"(["tags",["a"]])",
+                                 R"([{"tags":["a"]}])", R"({"tags":["a"])", R"({"tags":{}})"}) {
     server_ = [&](const Request&) { return MakeResponse(200, body); };
     const auto answer = Ask(Tags());
     ASSERT_FALSE(answer) << body;

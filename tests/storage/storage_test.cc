@@ -101,6 +101,33 @@ TEST(Storage, AWriteThatFailsLeavesTheFileAsItWas) {
   EXPECT_EQ(storage.Read("state.json")->value(), "old");
 }
 
+TEST(Storage, WritesWhatIsNotAllInMemoryAtOnce) {
+  const TempDir directory;
+  const auto storage = Storage::Open(directory.path());
+  ASSERT_TRUE(storage);
+  ASSERT_TRUE(storage->Write("a/file", [](const Storage::Sink& sink) {
+    for (int i = 0; i < 1000; ++i) sink("piece ");
+  }));
+  EXPECT_EQ((*storage->Read("a/file"))->size(), 6000U);
+}
+
+// /dev/full takes no byte: https://man7.org/linux/man-pages/man4/full.4.html
+TEST(Storage, AVolumeThatFillsUpWhileAFileIsWrittenLeavesTheOldOne) {
+  const TempDir directory;
+  const auto storage = Storage::Open(directory.path());
+  ASSERT_TRUE(storage);
+  ASSERT_TRUE(storage->Write("file", "old"));
+  std::filesystem::create_symlink("/dev/full", directory / "file.tmp");
+  const Status written = storage->Write("file", [](const Storage::Sink& sink) {
+    sink("new");
+    sink("and more");
+  });
+  ASSERT_FALSE(written);
+  EXPECT_NE(written.error().message.find("No space left"), std::string::npos)
+      << written.error().message;
+  EXPECT_EQ(*storage->Read("file"), "old");
+}
+
 TEST(Storage, AHalfWrittenTemporaryFileIsNobodysBusiness) {
   const TempDir dir("storage");
   const Storage storage = Open(dir.path());
