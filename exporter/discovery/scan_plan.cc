@@ -405,48 +405,6 @@ bool ScanPlan::CountBlob(std::string_view digest, const std::vector<Site>& sites
 
 bool ScanPlan::IsResolved(std::string_view digest) const { return result_.blobs.contains(digest); }
 
-// The repository has been walked to its end; who was not met?
-void ScanPlan::CallWitnesses() {
-  witnesses_called_ = true;
-  for (const auto& [host, digests] : hints_.witnesses) {
-    if (result_.endpoints.contains({Serves::kBlobs, host})) continue;
-    for (const std::string& digest : digests) {
-      // What this scan has asked for has answered for itself.
-      if (!blobs_.contains(digest)) witness_queue_.push_back({host, digest});
-    }
-  }
-}
-
-std::optional<Operation> ScanPlan::NextWitness() {
-  if (!witnesses_called_) {
-    if (under_way_ > 0 || !result_.reasons.empty()) return std::nullopt;
-    CallWitnesses();
-  }
-  while (!witness_queue_.empty()) {
-    Witness witness = std::move(witness_queue_.front());
-    witness_queue_.pop_front();
-    if (result_.witnessed.contains(witness.host)) continue;  // one is enough
-    Operation operation{Operation::Kind::kBlob, witness.digest};
-    witnesses_asked_.emplace(std::move(witness.digest), std::move(witness.host));
-    return operation;
-  }
-  return std::nullopt;
-}
-
-// A digest that the registry no longer has says nothing. Any other failure leaves open whether the
-// host still serves it, and only what is known to be so makes an endpoint absent.
-void ScanPlan::OnWitness(const std::string& digest, const Result<Answer>& answer) {
-  const auto asked = witnesses_asked_.find(digest);
-  const Host host = asked->second;
-  witnesses_asked_.erase(asked);
-  if (!answer) {
-    result_.witnessed.insert(host);
-  } else if (const auto* source = std::get_if<BlobSource>(&*answer)) {
-    const bool is_on_the_way = std::ranges::find(source->others, host) != source->others.end();
-    if (is_on_the_way || source->url.host() == host) result_.witnessed.insert(host);
-  }
-}
-
 void ScanPlan::Fail(ScanError::Scope scope, std::string_view name, const Error& error) {
   const bool by_tag = scope == ScanError::Scope::kTag;
   const std::string text(name);

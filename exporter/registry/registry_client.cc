@@ -4,10 +4,8 @@
 #include <utility>
 
 #include "exporter/registry/digest.h"
-#include "exporter/registry/json.h"
 #include "exporter/registry/link.h"
-#include "exporter/registry/reference.h"
-#include "exporter/url/text.h"
+#include "exporter/registry/tag_list.h"
 
 namespace registry_backend {
 namespace {
@@ -18,8 +16,6 @@ constexpr std::size_t kMaxManifestBytes = std::size_t{4} * 1024 * 1024;
 // longer body is cut off.
 constexpr std::size_t kMaxDrainedBytes = std::size_t{16} * 1024;
 
-constexpr std::size_t kMaxRejectedTags = 100;  // of a page
-constexpr std::size_t kMaxTagsOfPage = 200'000;
 // Of a scan; a registry that sends us on to more is not to be followed.
 constexpr std::size_t kMaxOthers = 16;
 constexpr std::size_t kMaxSentOn = 1'000;
@@ -33,58 +29,6 @@ std::string AcceptedManifests() {
   }
   return accepted;
 }
-
-// Of a tag list's text the tags.
-class TagListReader final : public JsonReader {
- public:
-  TagPage page;
-  bool is_list = false;
-  bool has_too_many = false;
-
- private:
-  void OnBegin(Container container) override {
-    if (depth_ == 0) {
-      is_object_ = container == Container::kObject;
-    } else if (depth_ == 1 && is_object_ && key_ == "tags" && container == Container::kArray) {
-      is_list = in_list_ = true;
-    } else {
-      RejectElement(container == Container::kArray ? "array" : "object");
-    }
-    ++depth_;
-  }
-  void OnEnd() override {
-    if (--depth_ == 1) in_list_ = false;
-  }
-  void OnKey(std::string_view key) override {
-    if (depth_ == 1) key_ = key;
-  }
-  void OnText(std::string_view text) override {
-    if (!IsTag(text)) {
-      RejectElement(Printable(text));
-    } else if (!IsElement()) {
-      return;
-    } else if (page.tags.size() < kMaxTagsOfPage) {
-      page.tags.emplace_back(text);
-    } else {
-      has_too_many = true;
-    }
-  }
-  void OnInteger(std::int64_t) override { RejectElement("number"); }
-  void OnOther(std::string_view type) override {
-    if (type == "null" && depth_ == 1 && is_object_ && key_ == "tags") is_list = true;
-    RejectElement(type);
-  }
-
-  [[nodiscard]] bool IsElement() const { return in_list_ && depth_ == 2; }
-  void RejectElement(std::string_view name) {
-    if (IsElement() && page.rejected.size() < kMaxRejectedTags) page.rejected.emplace_back(name);
-  }
-
-  std::size_t depth_ = 0;  // of what has begun
-  bool is_object_ = false;
-  bool in_list_ = false;
-  std::string key_;  // of the outermost object
-};
 
 // An entity tag as RFC 9110 §8.8.3 writes it, of a length that fits a request; else empty.
 std::string_view UsableEtag(std::string_view etag) {
@@ -360,15 +304,9 @@ Result<Answer> RegistryClient::Read(const Operation& operation, Reply reply,
 
 Result<Answer> RegistryClient::ReadTags(const Reply& reply) const {
   const std::string where = reply.url.shown() + ": ";
-  TagListReader list;
-  if (!list.Read(reply.response.body) || !list.is_list) {
-    return Error{ErrorKind::kProtocol, where + "the answer is no tag list"};
-  }
-  if (list.has_too_many) {
-    return Error{ErrorKind::kProtocol,
-                 where + "a page names more than " + std::to_string(kMaxTagsOfPage) + " tags"};
-  }
-  TagPage page = std::move(list.page);
+  Result<TagList> list = ParseTagList(reply.response.body);
+  if (!list) return Error{list.error().kind, where + list.error().message};
+  TagPage page{std::move(list->tags), std::move(list->rejected), std::nullopt};
   if (const auto link = FindNextLink(reply.response.headers.GetAll("link"))) {
     Result<Url> next = reply.url.Resolve(*link);
     if (!next) return Error{ErrorKind::kProtocol, where + "its Link: " + next.error().message};
