@@ -132,7 +132,7 @@ Exchange::Step Exchange::OnAnswer(Response response, WallTime at, double jitter)
 Exchange::Step Exchange::OnUnauthorized(const Response& response) {
   if (has_authorized_) {
     Error error = StatusError(response);
-    error.message += has_left_ ? ": it is another registry than the target's, and not shown its "
+    error.message += has_left_ ? ": it is another origin than the target's, and not shown its "
                                  "credentials"
                                : ": the credentials were refused (wrong or expired?)";
     return error;

@@ -313,7 +313,7 @@ TEST_F(OnwardTest, AnotherRegistryMayWantATokenThatAnyoneIsGiven) {
   EXPECT_EQ(Sent(again).headers.Get("authorization"), "Bearer anyone");
   const auto refused = Responded(exchange, MakeResponse(401));
   EXPECT_EQ(Failure(refused).kind, ErrorKind::kAuth);
-  EXPECT_NE(Failure(refused).message.find("another registry"), std::string::npos);
+  EXPECT_NE(Failure(refused).message.find("another origin"), std::string::npos);
 }
 
 TEST_F(OnwardTest, SentBackItIsShownNothingEither) {
