@@ -39,6 +39,7 @@ Error Invalid(std::string_view text, std::string_view why) {
 }  // namespace
 
 Result<Proxy> ParseProxy(std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) return Invalid(text, "it holds a NUL");
   if (text.find_first_of("?#") != std::string_view::npos) {
     return Invalid(text, "it has a path or a query");
   }

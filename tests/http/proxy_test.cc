@@ -37,6 +37,12 @@ TEST(ProxyText, IsReadInAllItsForms) {
   }
 }
 
+TEST(ProxyText, EndsWhereItEndsAndNotAtANul) {
+  using std::string_view_literals::operator""sv;
+  EXPECT_FALSE(ParseProxy("http://proxy\0.example"sv));
+  EXPECT_FALSE(ParseProxy("http://proxy:3128\0@other.example:3128"sv));
+}
+
 TEST(ProxyText, OfNoUseIsRefusedWithoutItsSecrets) {
   for (const std::string_view text : {"",
                                       "http://",
