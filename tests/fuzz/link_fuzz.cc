@@ -31,13 +31,21 @@ void CheckLink(const Url& page, const std::vector<std::string_view>& fields) {
           next->text());
 }
 
+void CheckThatALinkIsFound(const std::string& target) {
+  if (target.find('>') != std::string::npos) return;
+  const std::string field = "<prev>; rel=prev, <" + target + ">; title=\"a, b\"; rel=\"last next\"";
+  Require(FindNextLink({"", field}) == target, "a link that is there is found", target);
+}
+
 }  // namespace
 }  // namespace registry_backend::testing
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace registry_backend;
   testing::FuzzedInput input(data, size);
-  const Result<Url> page = Url::Parse("https://registry.example.com/" + std::string(input.Line()));
+  const std::string path(input.Line());
+  testing::CheckThatALinkIsFound(path);
+  const Result<Url> page = Url::Parse("https://registry.example.com/" + path);
   if (!page) return 0;
   testing::CheckLink(*page, input.Lines(16));
   return 0;
