@@ -379,15 +379,19 @@ std::vector<ScanPlan::Site> ScanPlan::SitesOf(const BlobSource& source) {
 // Notes that a pull of the blob goes through `sites`; false, and the blob fails, where that is one
 // host too many. `digest` is one that is kept.
 bool ScanPlan::CountBlob(std::string_view digest, const std::vector<Site>& sites) {
+  const auto is_new = [this](const Site& site) {
+    return !result_.endpoints.contains({Serves::kBlobs, site.host});
+  };
+  const auto more = static_cast<std::size_t>(std::ranges::count_if(sites, is_new));
+  if (more > 0 && result_.endpoints.size() + more > kMaxHosts) {
+    OnFailure({Operation::Kind::kBlob, std::string(digest)},
+              {ErrorKind::kProtocol,
+               "its blobs are at more than " + std::to_string(kMaxHosts) + " hosts"});
+    return false;
+  }
   Route route;
   for (const Site& site : sites) {
     SeenEndpoint* endpoint = AddEndpoint({Serves::kBlobs, site.host}, site.info);
-    if (endpoint == nullptr) {
-      OnFailure({Operation::Kind::kBlob, std::string(digest)},
-                {ErrorKind::kProtocol,
-                 "its blobs are at more than " + std::to_string(kMaxHosts) + " hosts"});
-      return false;
-    }
     const auto passed = std::ranges::find(route, site.host);
     if (passed == route.end()) {
       ++endpoint->blobs;

@@ -289,6 +289,23 @@ TEST_F(PlanTest, AHostThatIsPassedTwiceIsCountedOnceAndServesTheBytes) {
   EXPECT_EQ(Find(result, Serves::kBlobs, "one.example")->blobs, 1U);
 }
 
+TEST_F(PlanTest, ABlobWhoseHostsAreTooManyCountsForNone) {
+  PutTags({"t"});
+  std::vector<std::string> blobs;
+  for (int i = 0; i < 999; ++i) blobs.push_back("b" + std::to_string(i));
+  for (const std::string& blob : blobs) Put(D(blob), Answer(On(blob + ".example")));
+  blobs.push_back("last");
+  BlobSource through = On("new.example");
+  through.others = {*Host::Parse("b0.example"), *Host::Parse("behind.example")};
+  Put(D("last"), Answer(through));
+  Put("t", Answer(Image("m", blobs)));
+  const ScanResult result = Run();
+  EXPECT_EQ(result.endpoints.size(), 1000U) << "with the registry itself";
+  EXPECT_EQ(result.outcome, ScanOutcome::kPartial);
+  EXPECT_EQ(result.errors.at(0).digest, D("last"));
+  EXPECT_EQ(Find(result, Serves::kBlobs, "b0.example")->blobs, 1U);
+}
+
 TEST_F(PlanTest, EndpointsAreClassifiedWhateverTheyServe) {
   ScanPlan plan({}, {}, *Host::Parse("123456789012.dkr.ecr.eu-west-1.amazonaws.com"));
   plan.Finish(*plan.Next(), Answer(TagPage{{"t"}, {}, {}}));
