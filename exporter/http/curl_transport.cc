@@ -24,6 +24,9 @@ constexpr milliseconds kLongestConnect{10'000};
 constexpr milliseconds kLongestPoll{100};
 constexpr std::size_t kIdleHandles = 64;
 constexpr long kIdleConnections = 128;
+// Of an answer. A field of four bytes takes twenty times as much once it is kept, by us and by
+// libcurl.
+constexpr std::size_t kMaxHeaderFields = 500;
 
 void InitialiseLibraryOnce() {
   static std::once_flag once;
@@ -44,7 +47,7 @@ using EasyHandle = std::unique_ptr<CURL, EasyDeleter>;
 using HeaderList = std::unique_ptr<curl_slist, ListDeleter>;
 
 // Why we stopped a transfer ourselves, where libcurl only knows that a callback refused.
-enum class Stopped { kNo, kHeadersTooLarge, kBodyTooLarge, kBodyNotWanted };
+enum class Stopped { kNo, kHeadersTooLarge, kTooManyFields, kBodyTooLarge, kBodyNotWanted };
 
 struct Transfer {
   CallId id;
@@ -56,6 +59,7 @@ struct Transfer {
   HeaderList connect_to;
   Response response;
   std::size_t header_bytes = 0;
+  std::size_t header_fields = 0;
   std::size_t body_bytes = 0;
   Stopped stopped = Stopped::kNo;
   char error_text[CURL_ERROR_SIZE] = "";
@@ -75,11 +79,25 @@ std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* user
     transfer.response.headers.Clear();
     return bytes;
   }
+  if (Trim(line).empty()) return bytes;  // the header's end
+  if (++transfer.header_fields > kMaxHeaderFields) {
+    transfer.stopped = Stopped::kTooManyFields;
+    return 0;
+  }
   const std::size_t colon = line.find(':');
   if (colon != std::string_view::npos) {
     transfer.response.headers.Add(Trim(line.substr(0, colon)), Trim(line.substr(colon + 1)));
   }
   return bytes;
+}
+
+// As much as the answer says it has, if it may: a body that grows is there twice each time.
+void ReserveBody(Transfer& transfer) {
+  curl_off_t length = 0;
+  curl_easy_getinfo(transfer.easy.get(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+  if (length <= 0) return;
+  transfer.response.body.reserve(
+      std::min(static_cast<std::size_t>(length), transfer.request.max_body_bytes));
 }
 
 std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* user) {
@@ -91,7 +109,10 @@ std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* user) 
     transfer.stopped = keep ? Stopped::kBodyTooLarge : Stopped::kBodyNotWanted;
     return 0;
   }
-  if (keep) transfer.response.body.append(data, bytes);
+  if (keep) {
+    if (transfer.response.body.empty()) ReserveBody(transfer);
+    transfer.response.body.append(data, bytes);
+  }
   return bytes;
 }
 
@@ -137,6 +158,9 @@ Error ErrorOf(const Transfer& transfer, CURLcode code) {
       return {ErrorKind::kProtocol, where + "the headers are larger than " +
                                         std::to_string(transfer.request.max_header_bytes) +
                                         " bytes"};
+    case Stopped::kTooManyFields:
+      return {ErrorKind::kProtocol, where + "the answer has more than " +
+                                        std::to_string(kMaxHeaderFields) + " header fields"};
     case Stopped::kBodyTooLarge:
       return {ErrorKind::kProtocol, where + "the body is larger than " +
                                         std::to_string(transfer.request.max_body_bytes) + " bytes"};

@@ -128,6 +128,24 @@ TEST_F(CurlTransportTest, CapsOneLongHeader) {
   EXPECT_EQ(response.error().kind, ErrorKind::kProtocol) << response.error().message;
 }
 
+TEST_F(CurlTransportTest, CapsTheNumberOfHeaderFields) {
+  std::atomic<int> fields = 500;
+  RawServer server([&fields](RawConnection& connection) {
+    while (!connection.ReadRequest().empty()) {
+      std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n";
+      for (int i = 1; i < fields; ++i) head += "a:\r\n";
+      connection.Send(head + "\r\n");
+    }
+  });
+  EXPECT_TRUE(Ask(Get(server.url() + "/")));
+  fields = 501;
+  const auto response = Ask(Get(server.url() + "/"));
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().kind, ErrorKind::kProtocol);
+  EXPECT_NE(response.error().message.find("more than 500 header fields"), std::string::npos)
+      << response.error().message;
+}
+
 TEST_F(CurlTransportTest, CapsABodyThatIsKept) {
   RawServer server([](RawConnection& connection) {
     connection.ReadRequest();
