@@ -12,6 +12,8 @@ namespace registry_backend {
 namespace {
 
 constexpr std::size_t kMaxUrlLength = std::size_t{16} * 1024;
+// No repository's path of a blob is longer. Messages are kept by the thousand.
+constexpr std::size_t kMaxShownPath = 512;
 
 // `https://` of `https://…`, or empty. What stands before other slashes may be a secret.
 std::string_view SchemeOf(std::string_view text) {
@@ -140,7 +142,16 @@ Result<Url> Url::ParseAgainst(const std::string& base, std::string_view referenc
              EncodeBeyondAscii(CurlUrlPart(handle.get(), CURLUPART_QUERY)), userinfo);
 }
 
-std::string Url::text() const { return query_.empty() ? shown() : shown() + "?" + query_; }
+std::string Url::text() const {
+  std::string text = origin_.text() + path_;
+  if (!query_.empty()) text.append("?").append(query_);
+  return text;
+}
+
+std::string Url::shown() const {
+  if (path_.size() <= kMaxShownPath) return origin_.text() + path_;
+  return origin_.text() + path_.substr(0, kMaxShownPath) + "...";
+}
 
 std::string PercentEncode(std::string_view text) {
   static constexpr std::string_view kHex = "0123456789ABCDEF";

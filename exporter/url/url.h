@@ -39,8 +39,8 @@ class Url {
 
   // The whole URL without userinfo: what is sent. Its query may be a credential; never show it.
   [[nodiscard]] std::string text() const;
-  // Without userinfo and query: fit for logs and messages.
-  [[nodiscard]] std::string shown() const { return origin_.text() + path_; }
+  // Without userinfo and query, and not all of a long path: fit for logs and messages.
+  [[nodiscard]] std::string shown() const;
 
   bool operator==(const Url&) const = default;
 

@@ -18,6 +18,14 @@ TEST(Url, TakesAUrlApart) {
   EXPECT_EQ(url->shown(), "https://registry.example.com/v2/b");
 }
 
+TEST(Url, ShowsOnlyTheBeginningOfALongPath) {
+  const std::string path = "/" + std::string(10'000, 'x');
+  const auto url = Url::Parse("https://registry.example.com" + path + "?q");
+  ASSERT_TRUE(url);
+  EXPECT_EQ(url->text(), "https://registry.example.com" + path + "?q");
+  EXPECT_EQ(url->shown(), "https://registry.example.com" + path.substr(0, 512) + "...");
+}
+
 TEST(Url, KeepsPortsThatAreNotTheSchemes) {
   EXPECT_EQ(Url::Parse("http://a.example:443")->host().text(), "a.example:443");
   EXPECT_EQ(Url::Parse("https://a.example:80")->host().text(), "a.example:80");
