@@ -27,6 +27,26 @@ bool IsTooDeep(std::string_view text) {
   return false;
 }
 
+// Of a text, a key or a number nlohmann keeps several copies, and more for its message when it is
+// broken.
+bool HasLonger(std::string_view text, std::size_t longest) {
+  std::size_t begin = 0;  // of what is being looked at
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted && c == '\\') {
+      ++i;
+    } else if (c == '"') {
+      quoted = !quoted;
+      begin = i;
+    } else if (!quoted && std::string_view(" \t\r\n,:[]{}").find(c) != std::string_view::npos) {
+      begin = i;
+    }
+    if (i - begin > longest) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 // What nlohmann tells while it parses.
@@ -77,7 +97,8 @@ class JsonReader::Sax final : public nlohmann::json_sax<nlohmann::json> {
   int depth_ = 0;
 };
 
-bool JsonReader::Read(std::string_view text) {
+bool JsonReader::Read(std::string_view text, std::size_t longest) {
+  if (text.size() > longest && HasLonger(text, longest)) return false;
   Sax sax(*this);
   return nlohmann::json::sax_parse(text, static_cast<nlohmann::json_sax<nlohmann::json>*>(&sax));
 }

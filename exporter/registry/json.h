@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -17,9 +18,9 @@ nlohmann::json ParseJson(std::string_view text);
 class JsonReader {
  public:
   virtual ~JsonReader() = default;
-  // False where `text` is no JSON, or is nested as deep as ParseJson refuses; some may have been
-  // told of by then.
-  bool Read(std::string_view text);
+  // False where `text` is no JSON, is nested as deep as ParseJson refuses, or has a text, a key or
+  // a number of more than `longest` bytes; some may have been told of by then.
+  bool Read(std::string_view text, std::size_t longest = SIZE_MAX);
 
  protected:
   enum class Container { kObject, kArray };

@@ -301,8 +301,8 @@ Result<Manifest> ParseManifest(std::string_view bytes, std::string_view content_
   }
   if (read.configs.empty()) return Broken("it has no config");
   manifest.is_artifact = IsArtifact(read);
-  manifest.blobs = std::move(read.configs);
-  if (read.layers) std::ranges::move(*read.layers, std::back_inserter(manifest.blobs));
+  if (read.layers) manifest.blobs = *std::move(read.layers);
+  manifest.blobs.insert(manifest.blobs.begin(), std::move(read.configs.front()));
   return manifest;
 }
 

@@ -184,7 +184,9 @@ void RegistryClient::OnReply(OperationId call, Method method, Result<Reply> repl
     return;
   }
   if (reply) {
-    Finish(call, Read(operation, *std::move(reply), others));
+    // By now the body is gone: what is made of the answer does not stand beside it.
+    Result<Answer> answer = Read(operation, *std::move(reply), others);
+    Finish(call, std::move(answer));
     return;
   }
   const Error& error = reply.error();

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kMaxTags = 200'000;
 constexpr std::size_t kMaxRejected = 100;
+constexpr std::size_t kLongest = std::size_t{64} * 1024;  // of one text, or one number
 
 class TagListReader final : public JsonReader {
  public:
@@ -67,7 +68,7 @@ class TagListReader final : public JsonReader {
 
 Result<TagList> ParseTagList(std::string_view bytes) {
   TagListReader reader;
-  if (!reader.Read(bytes) || !reader.is_list) {
+  if (!reader.Read(bytes, kLongest) || !reader.is_list) {
     return Error{ErrorKind::kProtocol, "the answer is no tag list"};
   }
   if (reader.has_too_many) {

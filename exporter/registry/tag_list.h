@@ -16,7 +16,7 @@ struct TagList {
 };
 
 // Reads the answer's bytes; `tags: null` is an empty list. Error kProtocol: no JSON object with a
-// list of tags, or one of more than 200,000.
+// list of tags, one of more than 200,000, or a text in it of more than 64 KiB.
 Result<TagList> ParseTagList(std::string_view bytes);
 
 }  // namespace registry_backend

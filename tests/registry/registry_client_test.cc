@@ -175,6 +175,23 @@ TEST_F(RegistryClientTest, ADeeplyNestedTagListIsNoTagList) {
   EXPECT_EQ(Ask(Tags()).error().kind, ErrorKind::kProtocol);
 }
 
+TEST_F(RegistryClientTest, ATagListWithOneVeryLongValueIsNoTagList) {
+  const auto ask = [this](const std::string& member) {
+    server_ = [&](const Request&) { return MakeResponse(200, R"({"tags":["t"],)" + member + "}"); };
+    return Ask(Tags());
+  };
+  const std::string many(70'000, '7');
+  for (const std::string& member : {"\"a\":\"" + many + "\"", "\"" + many + "\":1", "\"a\":" + many,
+                                    "\"a\":\"\\\"" + many + "\""}) {
+    const auto answer = ask(member);
+    ASSERT_FALSE(answer) << member.substr(0, 10);
+    EXPECT_EQ(answer.error().kind, ErrorKind::kProtocol);
+  }
+  std::string short_ones = "\"a\":[";
+  for (int i = 0; i < 10'000; ++i) short_ones += "\"seven, [seven]\", 7777777, ";
+  EXPECT_TRUE(ask(short_ones + "7]")) << "long in all, of short ones";
+}
+
 TEST_F(RegistryClientTest, OfNamesThatAreNoTagsOnlySomeAreKept) {
   std::string body = R"({"tags":["good")";
   for (int i = 0; i < 5000; ++i) body += R"(,"no/tag")";
