@@ -16,8 +16,14 @@ constexpr std::size_t kMaxTagPages = 10'000;
 constexpr std::size_t kMaxTags = 200'000;
 constexpr std::size_t kMaxManifests = 500'000;
 constexpr std::size_t kMaxBlobs = 1'000'000;
+// Manifests may name the same blobs again and again: so many times in all, fewer where there is
+// little that they name.
 constexpr std::size_t kMaxReferences = 4'000'000;
+constexpr std::size_t kFreeReferences = 1'000'000;
+constexpr std::size_t kReferencesOfEach = 20;  // tag, manifest and blob
 constexpr std::size_t kMaxHosts = 1'000;
+// Blobs may come by many hosts, and each by the same ones in another order.
+constexpr std::size_t kMaxRoutes = 4 * kMaxHosts;
 constexpr std::size_t kMaxNames = 1'000;
 
 constexpr std::string_view kRedirect = "redirect";
@@ -71,10 +77,12 @@ std::optional<Operation> ScanPlan::NextOfRepository() {
   if (under_way_ == 0 && confirm_now_ == 0) confirm_now_ = confirm_queue_.size();
   while (confirm_now_ > 0) {
     --confirm_now_;
-    Operation again = std::move(confirm_queue_.front());
+    const Doubt again = confirm_queue_.front();
     confirm_queue_.pop_front();
     const bool is_manifest = again.kind == Operation::Kind::kManifest;
-    if (!is_manifest || !IsFound(again.reference)) return again;
+    if (!is_manifest || !IsFound(again.reference)) {
+      return Operation{again.kind, std::string(again.reference)};
+    }
   }
   return std::nullopt;
 }
@@ -157,7 +165,7 @@ void ScanPlan::OnTags(const Operation& operation, Result<Answer> answer) {
   if (endless) {
     Fail(ScanError::Scope::kTarget, "",
          {ErrorKind::kProtocol, "the tag list has no end, or its pages form a loop"});
-    listed_.resize(std::min(listed_.size(), kMaxTags));
+    listed_.resize(std::min(listed_.size(), kMaxTags - std::min(kMaxTags, tags_.size())));
   } else if (page.next) {
     next_page_ = page.next->text();
   } else {
@@ -217,12 +225,18 @@ ScanPlan::Standing& ScanPlan::StandingOf(const Operation& operation) {
   return IsDigest(reference) ? manifests_.at(reference).standing : tags_.at(reference).standing;
 }
 
+std::string_view ScanPlan::Kept(const Operation& operation) const {
+  const std::string& reference = operation.reference;
+  if (operation.kind == Operation::Kind::kBlob) return blobs_.find(reference)->first;
+  return IsDigest(reference) ? manifests_.find(reference)->first : tags_.find(reference)->first;
+}
+
 // Said once it may be the registry's bad moment: asked again at the end.
 void ScanPlan::OnUnpullable(const Operation& operation, const Error& why) {
   Standing& standing = StandingOf(operation);
   if (standing == Standing::kOpen) {
     standing = Standing::kDoubtful;
-    confirm_queue_.push_back(operation);
+    confirm_queue_.push_back({operation.kind, Kept(operation)});
     return;
   }
   standing = Standing::kUnpullable;
@@ -260,7 +274,7 @@ std::string_view ScanPlan::Learn(const FetchedManifest& fetched, int depth) {
                           .is_index = manifest.is_index,
                           .is_artifact = manifest.is_artifact};
   references_ += manifest.manifests.size() + manifest.blobs.size();
-  if (references_ > kMaxReferences) {
+  if (references_ > MostReferences()) {
     FailOverflow("layers");
   } else {
     WantAll(manifest, depth, scanned);
@@ -269,7 +283,14 @@ std::string_view ScanPlan::Learn(const FetchedManifest& fetched, int depth) {
   return digest;
 }
 
+std::size_t ScanPlan::MostReferences() const {
+  const std::size_t known = tags_.size() + manifests_.size() + blobs_.size();
+  return std::min(kMaxReferences, kFreeReferences + kReferencesOfEach * known);
+}
+
 void ScanPlan::WantAll(const Manifest& manifest, int depth, ScannedManifest& scanned) {
+  scanned.manifests.reserve(manifest.manifests.size());
+  if (!manifest.blobs.empty()) scanned.layers.reserve(manifest.blobs.size() - 1);
   for (const Descriptor& child : manifest.manifests) {
     if (!IsSelected(child)) {
       left_out_any_ = true;
@@ -377,34 +398,46 @@ std::vector<ScanPlan::Site> ScanPlan::SitesOf(const BlobSource& source) {
 }
 
 // Notes that a pull of the blob goes through `sites`; false, and the blob fails, where that is one
-// host too many. `digest` is one that is kept.
+// host or one way too many. `digest` is one that is kept.
 bool ScanPlan::CountBlob(std::string_view digest, const std::vector<Site>& sites) {
+  const auto fail = [&](const std::string& why) {
+    OnFailure({Operation::Kind::kBlob, std::string(digest)}, {ErrorKind::kProtocol, why});
+    return false;
+  };
   const auto is_new = [this](const Site& site) {
     return !result_.endpoints.contains({Serves::kBlobs, site.host});
   };
   const auto more = static_cast<std::size_t>(std::ranges::count_if(sites, is_new));
   if (more > 0 && result_.endpoints.size() + more > kMaxHosts) {
-    OnFailure({Operation::Kind::kBlob, std::string(digest)},
-              {ErrorKind::kProtocol,
-               "its blobs are at more than " + std::to_string(kMaxHosts) + " hosts"});
-    return false;
+    return fail("its blobs are at more than " + std::to_string(kMaxHosts) + " hosts");
   }
   Route route;
   for (const Site& site : sites) {
-    SeenEndpoint* endpoint = AddEndpoint({Serves::kBlobs, site.host}, site.info);
+    AddEndpoint({Serves::kBlobs, site.host}, site.info);
     const auto passed = std::ranges::find(route, site.host);
     if (passed == route.end()) {
-      ++endpoint->blobs;
       route.push_back(site.host);
     } else {
       std::rotate(passed, passed + 1, route.end());  // what serves the bytes is the last
     }
   }
-  const auto place = static_cast<std::uint32_t>(routes_.size());
-  const auto [known, added] = routes_.try_emplace(route, place);
-  if (added) result_.routes.push_back(std::move(route));
-  result_.blobs.emplace(digest, known->second);
+  const std::optional<std::uint32_t> place = PlaceOf(route);
+  if (!place) {
+    return fail("its blobs are reached in more than " + std::to_string(kMaxRoutes) + " ways");
+  }
+  for (const Host& host : route) ++result_.endpoints.at({Serves::kBlobs, host}).blobs;
+  result_.blobs.emplace(digest, *place);
   return true;
+}
+
+// Its place in the result; empty where it is one too many.
+std::optional<std::uint32_t> ScanPlan::PlaceOf(const Route& route) {
+  if (const auto known = routes_.find(route); known != routes_.end()) return known->second;
+  if (routes_.size() >= kMaxRoutes) return std::nullopt;
+  const auto place = static_cast<std::uint32_t>(routes_.size());
+  routes_.emplace(route, place);
+  result_.routes.push_back(route);
+  return place;
 }
 
 bool ScanPlan::IsResolved(std::string_view digest) const { return result_.blobs.contains(digest); }

@@ -72,6 +72,11 @@ class ScanPlan {
     Host host;
     std::string digest;
   };
+  // Something to be asked for again; its reference is one that is kept.
+  struct Doubt {
+    Operation::Kind kind;
+    std::string_view reference;
+  };
   // A host on the way to a blob.
   struct Site {
     Host host;
@@ -90,8 +95,10 @@ class ScanPlan {
   void OnUnpullable(const Operation& operation, const Error& why);
   void OnFailure(const Operation& operation, const Error& error);
   [[nodiscard]] Standing& StandingOf(const Operation& operation);
+  [[nodiscard]] std::string_view Kept(const Operation& operation) const;
   [[nodiscard]] std::string_view Name(std::string_view name);
   std::string_view Learn(const FetchedManifest& fetched, int depth);
+  [[nodiscard]] std::size_t MostReferences() const;
   void WantAll(const Manifest& manifest, int depth, ScannedManifest& scanned);
   [[nodiscard]] bool IsSelected(const Descriptor& child) const;
   std::string_view WantManifest(const std::string& digest, int depth);
@@ -100,7 +107,10 @@ class ScanPlan {
   SeenEndpoint* AddEndpoint(const EndpointKey& key, EndpointInfo info);
   [[nodiscard]] static std::vector<Site> SitesOf(const BlobSource& source);
   bool CountBlob(std::string_view digest, const std::vector<Site>& sites);
+  std::optional<std::uint32_t> PlaceOf(const Route& route);
   [[nodiscard]] bool IsResolved(std::string_view digest) const;
+  [[nodiscard]] bool IsOpenManifest(std::string_view digest) const;
+  [[nodiscard]] bool IsOpenBlob(std::string_view digest) const;
   void FailOverflow(std::string_view what);
   void Fail(ScanError::Scope scope, std::string_view name, const Error& error);
   void FailLeftOver(const Error& why);
@@ -109,7 +119,8 @@ class ScanPlan {
   void TakeBlobs();
   void FailWithoutBlobs();
   void NameUnresolved();
-  void NameTags(const std::unordered_set<std::string_view>& open);
+  [[nodiscard]] std::unordered_set<std::string_view> ManifestsThatLeadToOpenOnes() const;
+  void NameTags(const std::unordered_set<std::string_view>& leading);
   [[nodiscard]] ScanOutcome JudgeOutcome() const;
 
   const ScanOptions options_;
@@ -136,8 +147,8 @@ class ScanPlan {
   std::map<Route, std::uint32_t> routes_;        // and their places in the result
   std::deque<std::string_view> manifest_queue_;  // tags and digests
   std::deque<std::string_view> blob_queue_;
-  std::deque<Operation> confirm_queue_;  // what is doubtful
-  std::size_t confirm_now_ = 0;          // so many of its first are being asked for
+  std::deque<Doubt> confirm_queue_;  // what is doubtful
+  std::size_t confirm_now_ = 0;      // so many of its first are being asked for
   std::size_t under_way_ = 0;
   std::uint64_t finished_ = 0;
   bool overflowed_ = false;

@@ -78,6 +78,8 @@ ScanOutcome ScanPlan::JudgeOutcome() const {
 
 void ScanPlan::TakeTags() {
   std::vector<std::string_view> names;
+  names.reserve(tags_.size());
+  result_.tags.reserve(tags_.size());
   for (const auto& [name, tag] : tags_) names.push_back(name);
   SortNewestFirst(names);
   for (const std::string_view name : names) {
@@ -96,16 +98,14 @@ void ScanPlan::TakeTags() {
 
 void ScanPlan::TakeManifests() {
   for (const auto& [digest, manifest] : manifests_) {
-    if (!IsFound(digest) && manifest.standing != Standing::kUnpullable) {
-      ++result_.unresolved.manifests;
-    }
+    if (IsOpenManifest(digest)) ++result_.unresolved.manifests;
   }
   result_.asked.manifests = manifests_.size();
 }
 
 void ScanPlan::TakeBlobs() {
   for (const auto& [digest, standing] : blobs_) {
-    if (!IsResolved(digest) && standing != Standing::kUnpullable) ++result_.unresolved.blobs;
+    if (IsOpenBlob(digest)) ++result_.unresolved.blobs;
   }
   result_.asked.blobs = blobs_.size();
   if (result_.blobs.empty() && result_.reasons.empty()) FailWithoutBlobs();
@@ -126,48 +126,69 @@ void ScanPlan::FailWithoutBlobs() {
   Fail(ScanError::Scope::kTarget, "", why);
 }
 
-// Also names the tags below which something is unresolved: they lead there again.
-void ScanPlan::NameUnresolved() {
-  std::unordered_set<std::string_view> open;
-  for (const auto& [digest, manifest] : manifests_) {
-    if (!IsFound(digest) && manifest.standing != Standing::kUnpullable) {
-      open.insert(digest);
+bool ScanPlan::IsOpenManifest(std::string_view digest) const {
+  const auto manifest = manifests_.find(digest);
+  return manifest != manifests_.end() && !IsFound(digest) &&
+         manifest->second.standing != Standing::kUnpullable;
+}
+
+bool ScanPlan::IsOpenBlob(std::string_view digest) const {
+  const auto blob = blobs_.find(digest);
+  return blob != blobs_.end() && !IsResolved(digest) && blob->second != Standing::kUnpullable;
+}
+
+// Of those that were found.
+std::unordered_set<std::string_view> ScanPlan::ManifestsThatLeadToOpenOnes() const {
+  std::unordered_set<std::string_view> leading;
+  const auto is_open_blob = [this](std::string_view digest) { return IsOpenBlob(digest); };
+  for (const auto& [digest, manifest] : result_.manifests) {
+    if (is_open_blob(manifest.config) || std::ranges::any_of(manifest.layers, is_open_blob)) {
+      leading.insert(digest);
     }
   }
-  for (const auto& [digest, standing] : blobs_) {
-    if (!IsResolved(digest) && standing != Standing::kUnpullable) open.insert(digest);
-  }
-  std::vector<std::string>& named = result_.unresolved_references;
-  for (const std::string_view digest : open) {
-    if (named.size() < ScanResult::kMaxErrors / 2) named.emplace_back(digest);
-  }
-  const auto is_open = [&open](std::string_view digest) { return open.contains(digest); };
+  const auto leads_on = [&](std::string_view digest) {
+    return leading.contains(digest) || IsOpenManifest(digest);
+  };
   for (int level = 0; level <= kMaxIndexDepth; ++level) {
     for (const auto& [digest, manifest] : result_.manifests) {
-      const bool leads_there =
-          is_open(manifest.config) || std::ranges::any_of(manifest.layers, is_open) ||
-          std::ranges::any_of(manifest.manifests, is_open, &ScannedPlatform::digest);
-      if (leads_there) open.insert(digest);
+      if (std::ranges::any_of(manifest.manifests, leads_on, &ScannedPlatform::digest)) {
+        leading.insert(digest);
+      }
     }
   }
-  NameTags(open);
+  return leading;
+}
+
+// Also names the tags below which something is unresolved: they lead there again.
+void ScanPlan::NameUnresolved() {
+  std::vector<std::string>& named = result_.unresolved_references;
+  const auto name_open = [&named](const auto& things, const auto& is_open) {
+    for (const auto& [digest, standing] : things) {
+      if (named.size() >= ScanResult::kMaxErrors / 2) return;
+      if (is_open(digest)) named.emplace_back(digest);
+    }
+  };
+  name_open(manifests_, [this](std::string_view digest) { return IsOpenManifest(digest); });
+  name_open(blobs_, [this](std::string_view digest) { return IsOpenBlob(digest); });
+  NameTags(ManifestsThatLeadToOpenOnes());
 }
 
 // From where this scan came to, and round: what is named first is asked for first the next time,
 // and no tag is left out for ever.
-void ScanPlan::NameTags(const std::unordered_set<std::string_view>& open) {
-  std::vector<std::string> names;
+void ScanPlan::NameTags(const std::unordered_set<std::string_view>& leading) {
+  std::vector<std::string_view> names;
   std::size_t reached = 0;
   for (const ScannedTag& tag : result_.tags) {
     if (tag.name == last_tag_) reached = names.size();
     const bool unanswered =
         tag.digest.empty() && tags_.at(tag.name).standing != Standing::kUnpullable;
-    if (unanswered || open.contains(tag.digest)) names.emplace_back(tag.name);
+    const bool leads_on = leading.contains(tag.digest) || IsOpenManifest(tag.digest);
+    if (unanswered || leads_on) names.push_back(tag.name);
   }
   std::rotate(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(reached), names.end());
   std::vector<std::string>& named = result_.unresolved_references;
   names.resize(std::min(names.size(), ScanResult::kMaxErrors - named.size()));
-  std::ranges::move(names, std::back_inserter(named));
+  named.insert(named.end(), names.begin(), names.end());
 }
 
 ScanResult ScanPlan::Take(const std::optional<Error>& cut_short) && {
