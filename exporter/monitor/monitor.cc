@@ -1,5 +1,7 @@
 #include "exporter/monitor/monitor.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -13,6 +15,14 @@ namespace registry_backend {
 namespace {
 
 constexpr std::chrono::minutes kLongestSleep(1);
+
+// A scan of a large repository leaves its memory free but in small pieces, which the C library
+// keeps unless it is told.
+void ReturnFreeMemory() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
 
 ReportSubject SubjectOf(const TargetOptions& options) {
   return {options.registry.registry, options.registry.repository};
@@ -175,6 +185,8 @@ void Monitor::Finish(Target& target, ScanResult result) {
   worker_.Post([this, &target, state = std::move(state),
                 result = std::make_shared<const ScanResult>(std::move(result))]() mutable {
     Status saved = target.store.Save(state, *result);
+    result.reset();
+    ReturnFreeMemory();
     network_.loop.Post(
         [this, &target, saved = std::move(saved), state = std::move(state)]() mutable {
           Saved(target, saved, std::move(state));
