@@ -318,32 +318,6 @@ TEST_F(PlanTest, EndpointsAreClassifiedWhateverTheyServe) {
             (EndpointInfo{"s3", "bucket", "eu-west-1", "redirect"}));
 }
 
-TEST_F(PlanTest, ManifestsThatRepeatTheSameLayersAreCountedAgainstALimit) {
-  std::vector<std::string> layers(50'000, "l");
-  const FetchedManifest large = Image("m", layers);
-  ScanPlan plan = MakePlan();
-  std::vector<std::string> tags;
-  for (int i = 0; i < 100; ++i) tags.push_back("t" + std::to_string(i));
-  plan.Finish(*plan.Next(), Answer(TagPage{tags, {}, {}}));
-  int number = 0;
-  while (const auto operation = plan.Next()) {
-    if (operation->kind == Operation::Kind::kBlob) {
-      plan.Finish(*operation, Answer(On("one.example")));
-      continue;
-    }
-    FetchedManifest manifest = large;
-    manifest.digest = D("m" + std::to_string(++number));
-    plan.Finish(*operation, Answer(manifest));
-  }
-  const ScanResult result = std::move(plan).Take({});
-  EXPECT_EQ(result.outcome, ScanOutcome::kPartial);
-  EXPECT_EQ(result.main_error()->message, "the repository names more layers than can be");
-  std::size_t kept = 0;
-  for (const auto& [digest, manifest] : result.manifests) kept += manifest.layers.size();
-  EXPECT_LE(kept, 4'000'000U);
-  EXPECT_GT(kept, 3'900'000U);
-}
-
 TEST_F(PlanTest, AManifestBroughtByATagIsNotAskedForAgain) {
   PutTags({"1.1.0", "1.0.0"});
   Put("1.1.0", Answer(Index("i", {"m", "n"})));
