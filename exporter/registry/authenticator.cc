@@ -54,12 +54,17 @@ Status CheckRealm(const Origin& registry, const Url& realm, const std::vector<Ur
 }
 
 Status CheckAnonymousRealm(const Origin& registry, const Url& realm) {
-  const std::string where =
-      "the token realm " + realm.shown() + " that " + registry.text() + " names ";
+  const auto refuse = [&](std::string_view why) {
+    return Error{ErrorKind::kAuth, "the token realm " + realm.shown() + " that " + registry.text() +
+                                       " names " + std::string(why)};
+  };
+  if (realm.has_userinfo()) return refuse("holds a user name");
   if (realm.origin() == registry) return Ok();
-  if (realm.origin().scheme != "https") return Error{ErrorKind::kAuth, where + "is not https"};
-  if (MayFollow(registry, realm)) return Ok();
-  return Error{ErrorKind::kAuth, where + "is a place that it may not send us to"};
+  if (realm.origin().scheme != "https") return refuse("is not https");
+  if (realm.host().is_local() && !registry.host.is_local()) {
+    return refuse("is on this machine or its link");
+  }
+  return Ok();
 }
 
 Authenticator::Authenticator(ExchangeDriver& driver, const Loop& loop,
@@ -266,7 +271,8 @@ Result<Request> Authenticator::TokenRequest(const TokenKey& key, bool by_post) {
         registry.text() + " names a token realm that is not usable: " + realm.error().message};
   }
   const Status trusted = CheckRealm(registry, *realm, options_.token_realms);
-  const Status allowed = credentials_.anonymous() ? CheckAnonymousRealm(registry, *realm) : trusted;
+  const bool asks_for_all = credentials_.anonymous() && !trusted;
+  const Status allowed = asks_for_all ? CheckAnonymousRealm(registry, *realm) : trusted;
   if (!allowed) return allowed.error();
 
   std::string query;

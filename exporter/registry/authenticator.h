@@ -111,8 +111,9 @@ class Authenticator {
 // `further` names (its origin, and its path where that is not `/`).
 Status CheckRealm(const Origin& registry, const Url& realm, const std::vector<Url>& further = {});
 
-// Whether `realm` may be asked for a token without credentials: https and such that MayFollow, or
-// the registry's own origin.
+// Whether `realm` may be asked for a token without credentials: https without userinfo, or the
+// registry's own origin. A registry elsewhere may name none at an address of this machine or its
+// link, which only we can reach.
 Status CheckAnonymousRealm(const Origin& registry, const Url& realm);
 
 }  // namespace registry_backend

@@ -106,6 +106,18 @@ std::string TlsPeer::ReadRequest() {
   return head;
 }
 
+std::string TlsPeer::Read(std::size_t size) {
+  std::string data(size, '\0');
+  std::size_t got = 0;
+  while (got < size) {
+    const int read = SSL_read(impl_->ssl(), data.data() + got, static_cast<int>(size - got));
+    if (read <= 0) break;
+    got += static_cast<std::size_t>(read);
+  }
+  data.resize(got);
+  return data;
+}
+
 bool TlsPeer::Send(std::string_view data) {
   return SSL_write(impl_->ssl(), data.data(), static_cast<int>(data.size())) > 0;
 }

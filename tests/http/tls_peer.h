@@ -32,6 +32,8 @@ class TlsPeer {
 
   // As those of RawConnection.
   std::string ReadRequest();
+  // `size` bytes, or fewer where the peer went before.
+  std::string Read(std::size_t size);
   bool Send(std::string_view data);
 
  private:

@@ -64,10 +64,22 @@ TEST(Realm, OfAnonymousTokensIsHttpsOrTheRegistryItself) {
   EXPECT_TRUE(may_be_asked("http://r.example", "http://r.example/token"));
   EXPECT_FALSE(may_be_asked("https://r.example", "http://r.example/token"));
   EXPECT_FALSE(may_be_asked("http://r.example", "http://169.254.169.254/token"));
-  EXPECT_FALSE(may_be_asked("https://r.example", "https://169.254.169.254/token"));
-  EXPECT_FALSE(may_be_asked("https://r.example", "https://localhost:8443/token"));
-  EXPECT_FALSE(may_be_asked("https://r.example", "https://user@auth.example/token"));
-  EXPECT_TRUE(may_be_asked("https://localhost:5000", "https://localhost:8443/token"));
+  EXPECT_FALSE(may_be_asked("https://r.example", "https://u:p@auth.other.example/token"));
+}
+
+// The server-side request forgery of CVE-2026-12566: the registry names a place that only we reach.
+TEST(Realm, OfAnonymousTokensIsNotOnThisMachineUnlessTheRegistryIs) {
+  const auto may_be_asked = [](std::string_view registry, std::string_view realm) {
+    return CheckAnonymousRealm(Url::Parse(registry)->origin(), *Url::Parse(realm)).ok();
+  };
+  for (const char* realm :
+       {"https://127.0.0.1/token", "https://127.8.9.1:8443/token", "https://localhost/token",
+        "https://a.localhost/token", "https://169.254.169.254/token", "https://0.0.0.0/token",
+        "https://[::1]/token", "https://[fe80::1]/token", "https://[::ffff:169.254.169.254]/token",
+        "https://2130706433/token", "https://0x7f.1/token"}) {
+    EXPECT_FALSE(may_be_asked("https://r.example", realm)) << realm;
+    EXPECT_TRUE(may_be_asked("https://127.0.0.1:5000", realm)) << realm;
+  }
 }
 
 }  // namespace

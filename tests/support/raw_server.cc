@@ -22,18 +22,33 @@ namespace {
 }  // namespace
 
 std::string RawConnection::ReadUntil(std::string_view end) {
-  for (;;) {
+  while (true) {
     const std::size_t found = buffer_.find(end);
     if (found != std::string::npos) {
       std::string result = buffer_.substr(0, found + end.size());
       buffer_.erase(0, result.size());
       return result;
     }
-    std::array<char, 4096> chunk;
+    if (!ReadMore()) return std::exchange(buffer_, {});
+  }
+}
+
+std::string RawConnection::Read(std::size_t size) {
+  while (buffer_.size() < size && ReadMore()) {
+  }
+  std::string result = buffer_.substr(0, size);
+  buffer_.erase(0, result.size());
+  return result;
+}
+
+bool RawConnection::ReadMore() {
+  std::array<char, 4096> chunk;
+  while (true) {
     const ssize_t got = ::recv(fd_, chunk.data(), chunk.size(), 0);
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return std::exchange(buffer_, {});
+    if (got <= 0) return false;
     buffer_.append(chunk.data(), static_cast<std::size_t>(got));
+    return true;
   }
 }
 
@@ -80,21 +95,22 @@ void RawConnection::ResetOnClose() {
   ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 
-RawServer::RawServer(Handler handler) : handler_(std::move(handler)) {
+RawServer::RawServer(Handler handler, std::string address)
+    : handler_(std::move(handler)), address_(std::move(address)) {
   listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (listener_ < 0) ThrowErrno("socket");
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* const generic = reinterpret_cast<sockaddr*>(&address);
-  if (::bind(listener_, generic, size) != 0 || ::listen(listener_, SOMAXCONN) != 0 ||
+  sockaddr_in bound{};
+  bound.sin_family = AF_INET;
+  socklen_t size = sizeof bound;
+  auto* const generic = reinterpret_cast<sockaddr*>(&bound);
+  if (::inet_pton(AF_INET, address_.c_str(), &bound.sin_addr) != 1 ||
+      ::bind(listener_, generic, size) != 0 || ::listen(listener_, SOMAXCONN) != 0 ||
       ::getsockname(listener_, generic, &size) != 0) {
     const int error = errno;
     ::close(listener_);
-    throw std::system_error(error, std::generic_category(), "listen on 127.0.0.1");
+    throw std::system_error(error, std::generic_category(), "listen on " + address_);
   }
-  port_ = ntohs(address.sin_port);
+  port_ = ntohs(bound.sin_port);
   acceptor_ = std::thread([this] { AcceptAll(); });
 }
 

@@ -23,6 +23,8 @@ class RawConnection {
   // Bytes up to and with the first `end`, or all there were when the peer closed before.
   // What came after `end` is kept for the next call.
   [[nodiscard]] std::string ReadUntil(std::string_view end);
+  // `size` bytes, or fewer where the peer closed before.
+  [[nodiscard]] std::string Read(std::size_t size);
   // The head of one HTTP request, with its blank line.
   std::string ReadRequest() { return ReadUntil("\r\n\r\n"); }
   // All of `data`; false when the peer is gone. Blocks while the peer does not read.
@@ -37,27 +39,30 @@ class RawConnection {
   void ResetOnClose();
 
  private:
+  // Adds to `buffer_`; false when the peer closed.
+  bool ReadMore();
+
   int fd_;
   std::string buffer_;  // read, not yet returned
 };
 
-// A TCP server on 127.0.0.1 and a port the kernel chose, to script broken HTTP peers. Accepts at
-// once, and hands each connection to `handler` in a thread of its own; closes it when the handler
-// returns (what it left unread of the peer's data makes the kernel reset the connection then). The
-// destructor shuts every socket down and joins all threads, so the handler may use what outlives
-// the server. The handler must be thread-safe when connections overlap.
+// A TCP server on a loopback address and a port the kernel chose, to script broken HTTP peers.
+// Accepts at once, and hands each connection to `handler` in a thread of its own; closes it when
+// the handler returns (what it left unread of the peer's data makes the kernel reset the connection
+// then). The destructor shuts every socket down and joins all threads, so the handler may use what
+// outlives the server. The handler must be thread-safe when connections overlap.
 class RawServer {
  public:
   using Handler = std::function<void(RawConnection&)>;
 
   // Throws std::system_error when it cannot listen.
-  explicit RawServer(Handler handler);
+  explicit RawServer(Handler handler, std::string address = "127.0.0.1");
   ~RawServer();
   RawServer(const RawServer&) = delete;
   RawServer& operator=(const RawServer&) = delete;
 
   [[nodiscard]] std::uint16_t port() const { return port_; }
-  [[nodiscard]] std::string host() const { return "127.0.0.1:" + std::to_string(port_); }
+  [[nodiscard]] std::string host() const { return address_ + ":" + std::to_string(port_); }
   [[nodiscard]] std::string url() const { return "http://" + host(); }
   // Connections accepted so far; those now open. Thread-safe.
   [[nodiscard]] int accepted() const;
@@ -74,6 +79,7 @@ class RawServer {
   void JoinFinished();
 
   const Handler handler_;
+  const std::string address_;
   int listener_ = -1;
   std::uint16_t port_ = 0;
 
