@@ -74,7 +74,7 @@ TEST_F(HostileRealms, OfAnyoneElseAreNotContacted) {
         registry_.http() + "/token",  // of an https registry
         std::string("//") + trap_.host() + "/token", "\\\\" + trap_.host() + "\\token",
         std::string("file:///etc/passwd"), std::string("/token"), std::string()}) {
-    AskForToken(realm);
+    AskForToken(realm + kSignature);
     for (const std::string& credentials : {std::string(kBasic), IdentityToken()}) {
       Attack({.registry = registry_.https(), .credentials = credentials});
       EXPECT_EQ(Outcome(), "failed") << realm;

@@ -188,12 +188,35 @@ TEST_F(HostileRedirects, LocationsThatReadInTwoWaysLeadNowhere) {
 }
 
 TEST_F(HostileRedirects, LoopsEndAfterTenHops) {
-  RedirectBlobs("/v2/loop/");
-  registry_.On("/v2/loop/", RedirectTo("/v2/loop/"));
+  const std::string loop = std::string("/v2/loop/") + kSignature;
+  MayKnow(registry_, kSignature);
+  RedirectBlobs(loop);
+  registry_.On("/v2/loop/", RedirectTo(loop));
   Attack();
   EXPECT_EQ(Outcome(), "partial") << report_;
   EXPECT_NE(Complaints().find("more than 10 redirects"), std::string::npos) << report_;
   EXPECT_EQ(registry_.Requests("/v2/loop/").size(), 2 * 3 * 10U);
+}
+
+// Errors name the URL that did not answer, but not all of it.
+TEST_F(HostileRedirects, ASignedUrlThatFailsIsNotShown) {
+  MayKnow(registry_, kSignature);
+  MayKnow(accomplice_, kSignature);
+  const std::string broken = "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n";
+  for (const std::string& answer : {HttpText(403, ""), HttpText(404, ""), broken, std::string("?"),
+                                    RedirectTo(std::string("ftp://x/") + kSignature)}) {
+    for (HostileServer* server : {&registry_, &accomplice_}) {
+      for (const char* part : {"tags/list", "manifests/", "blobs/"}) {
+        ServeImage(registry_);
+        registry_.On(std::string(kApi) + part,
+                     ForTheUser(RedirectTo(server->http() + "/v2/signed/" + kSignature)));
+        server->On("/v2/signed/", answer);
+        Attack();
+        EXPECT_NE((Complaints() + Complaints("unpullable")).find("/v2/signed/"), std::string::npos)
+            << report_;
+      }
+    }
+  }
 }
 
 TEST_F(HostileRedirects, LoopsAcrossRegistriesEndAfterTenHops) {

@@ -1,7 +1,5 @@
 #include "tests/integration/hostile_test.h"
 
-#include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <sstream>
 
@@ -21,13 +19,18 @@ namespace fs = std::filesystem;
 
 std::string Lower(std::string_view text) {
   std::string lower(text);
-  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
   return lower;
 }
 
 std::string Hex(std::string_view text) {
   std::ostringstream hex;
-  for (const unsigned char c : text) hex << std::hex << (c >> 4U) << (c & 0xfU);
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    hex << std::hex << (byte >> 4U) << (byte & 0xfU);
+  }
   return hex.str();
 }
 

@@ -238,55 +238,6 @@ TEST_F(ExchangeTest, AReportedRedirectIsNeverFollowed) {
   EXPECT_TRUE(std::get<Result<Reply>>(step)->redirect);
 }
 
-// Not to where only we can go, and not less safely than before.
-TEST(MayFollow, LeadsToNoPlaceThatOnlyWeReachAndToNoneLessSafe) {
-  const struct {
-    std::string from;
-    std::string target;
-    bool may;
-  } kCases[] = {
-      {"https://r.example", "https://other.example/v2/x", true},
-      {"http://r.example", "http://other.example/v2/x", true},
-      {"http://r.example", "https://other.example/v2/x", true},
-      {"https://r.example", "http://other.example/v2/x", false},
-      {"https://r.example", "http://r.example/v2/x", false},
-      {"https://r.example", "https://registry@evil.example/v2/x", false},
-      {"https://r.example", "https://u:p@r.example/v2/x", false},
-      {"https://r.example", "https://:p@r.example/v2/x", false},
-      {"http://r.example", "http://169.254.169.254/v2/x", false},
-      {"http://r.example", "http://169.254.170.2:80/v2/x", false},
-      {"http://r.example", "http://127.0.0.1:5000/v2/x", false},
-      {"http://r.example", "http://127.1/v2/x", false},
-      {"http://r.example", "http://2130706433/v2/x", false},
-      {"http://r.example", "http://0x7f000001/v2/x", false},
-      {"http://r.example", "http://0177.0.0.1/v2/x", false},
-      {"http://r.example", "http://2852039166/v2/x", false},
-      {"http://r.example", "http://0/v2/x", false},
-      {"http://r.example", "http://0.0.0.0/v2/x", false},
-      {"http://r.example", "http://localhost/v2/x", false},
-      {"http://r.example", "http://LOCALHOST./v2/x", false},
-      {"http://r.example", "http://a.localhost/v2/x", false},
-      {"http://r.example", "http://[::1]/v2/x", false},
-      {"http://r.example", "http://[0:0:0:0:0:0:0:1]/v2/x", false},
-      {"http://r.example", "http://[::]/v2/x", false},
-      {"http://r.example", "http://[::ffff:127.0.0.1]/v2/x", false},
-      {"http://r.example", "http://[::ffff:a9fe:a9fe]/v2/x", false},
-      {"http://r.example", "http://[::127.0.0.1]/v2/x", false},
-      {"http://r.example", "http://[fe80::1]/v2/x", false},
-      {"http://r.example", "http://\xEF\xBC\x91\xEF\xBC\x92\xEF\xBC\x97.0.0.1/v2/x", false},
-      {"http://10.0.0.1", "http://127.0.0.1:5000/v2/x", false},
-      {"http://127.0.0.1:5000", "http://127.0.0.1:5001/v2/x", true},
-      {"http://localhost:5000", "http://169.254.1.1/v2/x", true},
-      {"https://127.0.0.1:5000", "http://127.0.0.1:5000/v2/x", false},
-      {"http://127.0.0.1:5000", "http://u@127.0.0.1:5000/v2/x", false},
-  };
-  for (const auto& c : kCases) {
-    const Result<Url> target = Url::Parse(c.target);
-    const bool may = target && MayFollow(Url::Parse(c.from)->origin(), *target);
-    EXPECT_EQ(may, c.may) << c.from << " -> " << c.target;
-  }
-}
-
 TEST_F(ExchangeTest, ARedirectToNowhereIsAnError) {
   for (const std::string location : {"", "ftp://x/", "https://", "https://a b/?SECRET"}) {
     Exchange exchange = Make();
