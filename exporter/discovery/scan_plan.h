@@ -39,6 +39,10 @@ class ScanPlan {
   // A host that a pull needs besides what answers told.
   void Observe(Serves serves, const Host& host, std::string_view delivery);
 
+  // Whether the repository has been walked to its end: what Next gives from then on is asked only
+  // to find out about hosts that were not met, and tells of none that a pull needs.
+  [[nodiscard]] bool is_walked() const { return witnesses_called_; }
+
   // How far it is: operations finished, and all that are known by now to be needed.
   struct Progress {
     std::uint64_t finished;

@@ -42,6 +42,7 @@ void Scanner::Start(Done done) {
 void Scanner::Pump() {
   while (under_way_.size() < options_.max_concurrency) {
     std::optional<Operation> operation = plan_.Next();
+    if (plan_.is_walked()) ObserveOnce();
     if (!operation) break;
     const std::uint64_t number = ++last_operation_;
     const OperationId call =
@@ -87,12 +88,18 @@ void Scanner::OnTimeout() {
   End(TimeoutError());
 }
 
-void Scanner::End(const std::optional<Error>& cut_short) {
-  CallOff();
+// The hosts that the client has met besides those that answers named.
+void Scanner::ObserveOnce() {
+  if (std::exchange(has_observed_, true)) return;
   for (const Host& realm : client_.RealmHosts()) plan_.Observe(Serves::kTokens, realm, "direct");
   for (const auto& [kind, host] : client_.sent_on()) {
     plan_.Observe(ServesOf(kind), host, "redirect");
   }
+}
+
+void Scanner::End(const std::optional<Error>& cut_short) {
+  CallOff();
+  ObserveOnce();
   ScanResult result = std::move(plan_).Take(cut_short);
   result.started = started_at_;
   result.finished = WallClock::now();

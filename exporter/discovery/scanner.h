@@ -27,6 +27,7 @@ class Scanner {
 
  private:
   void Pump();
+  void ObserveOnce();
   void CallOff();
   void OnTimeout();
   [[nodiscard]] Error TimeoutError() const;
@@ -42,6 +43,7 @@ class Scanner {
   std::optional<TimerId> timeout_;
   std::unordered_map<std::uint64_t, OperationId> under_way_;
   std::uint64_t last_operation_ = 0;
+  bool has_observed_ = false;
 };
 
 }  // namespace registry_backend

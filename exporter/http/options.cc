@@ -7,6 +7,7 @@ std::shared_ptr<const ConnectionOptions> ForStrangers(
   if (!own) return own;
   ConnectionOptions strangers = *own;
   strangers.server_name.clear();
+  strangers.insecure_skip_verify = false;
   strangers.cert_file.clear();
   strangers.key_file.clear();
   return std::make_shared<const ConnectionOptions>(std::move(strangers));

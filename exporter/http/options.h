@@ -28,7 +28,7 @@ struct ConnectionOptions {
 };
 
 // The same for a host that must not know who we are: without the client's certificate, and without
-// the name that is the registry's own.
+// what is said of the registry itself: its name, and that any certificate will do.
 std::shared_ptr<const ConnectionOptions> ForStrangers(
     const std::shared_ptr<const ConnectionOptions>& own);
 

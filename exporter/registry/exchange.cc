@@ -83,7 +83,8 @@ Exchange::Exchange(Request request, std::string authorization, Redirects redirec
       request_(std::move(request)),
       authorization_(std::move(authorization)),
       redirects_(redirects),
-      elsewhere_(std::move(elsewhere)) {}
+      elsewhere_(std::move(elsewhere)),
+      has_left_(redirects == Redirects::kFollowAsStranger) {}
 
 Exchange::Step Exchange::On(Event event, double jitter) {
   if (auto* responded = std::get_if<Responded>(&event)) {

@@ -68,8 +68,9 @@ class Exchange {
   using Step = std::variant<Send, Wait, Authorize, Result<Reply>>;
 
   enum class Redirects {
-    kFollow,  // within registries
-    kReport,  // any redirect is the answer
+    kFollow,            // within registries
+    kFollowAsStranger,  // the same for one that begins at another registry than the target's
+    kReport,            // any redirect is the answer
   };
 
   // `request` without Authorization; `authorization` is sent to the request's origin from the first

@@ -81,7 +81,11 @@ class ManifestReader final : public JsonReader {
 
   void OnKey(std::string_view key) override {
     key_ = key;
+    if (IsDescriptor(Here()) && key == "digest" && ++digests_ > 1) {
+      Refuse("a descriptor has two digests");
+    }
     if (Here() != Place::kRoot) return;
+    if (key == "mediaType" && ++type_keys_ > 1) Refuse("it has `mediaType` twice");
     if (key == "fsLayers") is_schema1 = true;
     if (key == "config" && ++config_keys_ > 1) Refuse("it has `config` twice");
   }
@@ -97,10 +101,7 @@ class ManifestReader final : public JsonReader {
         [[fallthrough]];
       case Place::kLayer:
       case Place::kManifest:
-        if (key_ == "digest") {
-          descriptor_.digest = text;
-          ++digests_;
-        }
+        if (key_ == "digest") descriptor_.digest = text;
         return;
       case Place::kPlatform:
         if (key_ == "os") os_ = text;
@@ -215,7 +216,6 @@ class ManifestReader final : public JsonReader {
                                    : place == Place::kLayer ? "an element of `layers`"
                                                             : "an element of `manifests`";
     if (!IsDigest(descriptor_.digest)) Refuse(std::string(where) + " has no valid digest");
-    if (digests_ > 1) Refuse(std::string(where) + " has two digests");
     if (!fault.empty()) return;
     if (descriptor_.platform.empty()) descriptor_.platform = kUnnamedPlatform;
     std::vector<Descriptor>& list = place == Place::kConfig  ? configs
@@ -232,6 +232,7 @@ class ManifestReader final : public JsonReader {
   std::string variant_;
   int digests_ = 0;
   int config_keys_ = 0;
+  int type_keys_ = 0;
   std::size_t urls_ = 0;
 };
 

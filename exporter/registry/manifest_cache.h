@@ -14,6 +14,7 @@ struct FetchedManifest {
   std::shared_ptr<const Manifest> manifest;  // never null
   std::string digest;                        // of the bytes as served
   std::size_t size = 0;                      // bytes as served
+  bool is_from_another = false;              // another registry than the target's served it
 };
 
 // Manifests kept from scan to scan, so that what has not changed is not fetched again: by digest,

@@ -79,7 +79,9 @@ OperationId RegistryClient::Start(const Operation& operation, Done done) {
   const std::string& reference = operation.reference;
   const bool is_manifest = operation.kind == Operation::Kind::kManifest;
   if (is_manifest && IsDigest(reference)) {
-    if (const FetchedManifest* known = cache_.Find(reference)) {
+    // Where a pull of one that another registry has leads to, only asking tells.
+    const FetchedManifest* known = cache_.Find(reference);
+    if (known != nullptr && !known->is_from_another) {
       FinishLater(call, Answer(*known));
       return call;
     }
@@ -95,8 +97,10 @@ OperationId RegistryClient::Start(const Operation& operation, Done done) {
 }
 
 void RegistryClient::AskForChange(const std::string& tag, Request& request) {
-  if (cache_.FindTag(tag) == nullptr) return;
-  if (heads_tell_ && std::exchange(get_made_, true)) {
+  const ManifestCache::TagState* known = cache_.FindTag(tag);
+  if (known == nullptr) return;
+  if (!cache_.Find(known->digest)->is_from_another && heads_tell_ &&
+      std::exchange(get_made_, true)) {
     request.method = Method::kHead;
   } else {
     AddCondition(tag, request);
@@ -158,7 +162,11 @@ std::set<Host> RegistryClient::RealmHosts() const {
 void RegistryClient::Begin(OperationId call, Request request, const std::string& authorization) {
   const Method method = request.method;
   const std::string_view operation = request.operation;
-  Exchange exchange(std::move(request), authorization, Exchange::Redirects::kFollow, to_others_);
+  const bool is_elsewhere = request.url.origin() != options_.registry.origin();
+  Exchange exchange(
+      std::move(request), authorization,
+      is_elsewhere ? Exchange::Redirects::kFollowAsStranger : Exchange::Redirects::kFollow,
+      to_others_);
   operations_.at(call).waiting = driver_.Start(
       std::move(exchange),
       [this, operation](const Exchange::Authorize& question,
@@ -359,8 +367,9 @@ Result<Answer> RegistryClient::ReadManifest(const std::string& reference, const 
     if (!by_digest && !IsDigest(named)) return why;
     return Answer(Unpullable{std::move(why)});
   }
+  const bool is_from_another = reply.url.host() != options_.registry.host();
   const FetchedManifest fetched{std::make_shared<const Manifest>(*std::move(manifest)), digest,
-                                bytes.size()};
+                                bytes.size(), is_from_another};
   cache_.Put(fetched);
   if (!by_digest) {
     cache_.PutTag(reference, digest, std::string(UsableEtag(reply.response.headers.Get("etag"))));

@@ -156,7 +156,7 @@ class Report {
       std::set<std::string_view> visited;  // an index may name a manifest many times
       Gather(tag.digest, kUnnamedPlatform, visited, images);
     }
-    const bool left_out = rows_ > kMaxRows;
+    const bool left_out = manifest != result_.manifests.end() && rows_ > kMaxRows;
     if (left_out) images.clear();
     writer_.BeginObject();
     Member("manifest_info", info);

@@ -4,6 +4,7 @@
 #include <libpsl.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 
@@ -134,6 +135,9 @@ bool Host::is_local() const {
     std::memcpy(&inner, &v6.s6_addr[12], sizeof inner);
     return IsLocalIpv4(ntohl(inner));
   }
+  static constexpr std::array<std::uint8_t, 16> kAwsMetadata = {0xfd, 0, 0x0e, 0xc2, 0, 0, 0, 0,
+                                                                0,    0, 0,    0,    0, 0, 2, 0x54};
+  if (std::memcmp(&v6, kAwsMetadata.data(), sizeof v6) == 0) return true;
   return IN6_IS_ADDR_UNSPECIFIED(&v6) || IN6_IS_ADDR_LOOPBACK(&v6) || IN6_IS_ADDR_LINKLOCAL(&v6);
 }
 

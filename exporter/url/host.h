@@ -33,7 +33,8 @@ class Host {
   // 127.0.0.0/8, ::1 or the name localhost (RFC 6761 §6.3).
   [[nodiscard]] bool is_loopback() const;
   // is_loopback, or an address of this machine or of its link only: unspecified (0.0.0.0/8, ::),
-  // link-local (169.254.0.0/16, fe80::/10), also in IPv6's IPv4-mapped and -compatible forms.
+  // link-local (169.254.0.0/16, fe80::/10; fd00:ec2::254, where AWS has its metadata), also in
+  // IPv6's IPv4-mapped and -compatible forms.
   [[nodiscard]] bool is_local() const;
 
   auto operator<=>(const Host& other) const { return text_ <=> other.text_; }

@@ -247,9 +247,9 @@ TEST_F(PlanTest, AManifestRedirectedElsewhereIsAnEndpointAndUnresolved) {
   EXPECT_EQ(result.outcome, ScanOutcome::kPartial);
   ASSERT_NE(Find(result, Serves::kManifests, "mirror.example"), nullptr);
   EXPECT_EQ(result.errors.at(0).tag, "t");
-  EXPECT_EQ(
-      result.errors.at(0).error.message,
-      "manifest t is redirected to mirror.example, which is no registry's API and so is not asked");
+  EXPECT_EQ(result.errors.at(0).error.message,
+            "manifest t is redirected to mirror.example, which is not asked: it is no registry's "
+            "API, or may not be reached that way");
 }
 
 TEST_F(PlanTest, RegistriesOnTheWayToABlobAreEndpointsToo) {

@@ -74,6 +74,54 @@ TEST_F(ScannerTest, KeepsAsMuchUnderWayAsItMay) {
   EXPECT_LT(result_->took, milliseconds(25)) << "96 requests, 7 at a time, 1 ms each";
 }
 
+TEST_F(ScannerTest, RegistriesThatItIsSentOnToAreEndpointsWhateverComesOfIt) {
+  server_ = [](const Request& request) {
+    const bool sent_on = request.url.host().text() != "r.example";
+    if (request.operation == "tags") {
+      return sent_on ? Serve(request)
+                     : MakeResponse(307, "", {{"Location", "https://tags.example/v2/x/tags/list"}});
+    }
+    if (request.operation == "manifest") {
+      return sent_on ? MakeResponse(200, Image("a", 2))
+                     : MakeResponse(307, "", {{"Location", "https://manifests.example/v2/x"}});
+    }
+    return sent_on ? MakeResponse(403)
+                   : MakeResponse(307, "", {{"Location", "https://blobs.example/v2/x"}});
+  };
+  Start();
+  loop_.Advance(seconds(60));
+  ASSERT_TRUE(result_);
+  EXPECT_EQ(result_->outcome, ScanOutcome::kPartial);
+  for (const auto& [serves, host] : {std::pair(Serves::kApi, "tags.example"),
+                                     {Serves::kManifests, "manifests.example"},
+                                     {Serves::kBlobs, "blobs.example"}}) {
+    const auto found = result_->endpoints.find({serves, *Host::Parse(host)});
+    ASSERT_NE(found, result_->endpoints.end()) << host;
+    EXPECT_EQ(found->second.info.delivery, "redirect");
+    EXPECT_EQ(found->second.blobs, 0U);
+  }
+}
+
+TEST_F(ScannerTest, WhatWitnessesComeByIsNoEndpoint) {
+  const std::string witness = Sha256Of("witness");
+  server_ = [&](const Request& request) {
+    if (request.url.host().text() == "new.example") {
+      return MakeResponse(401, "", {{"WWW-Authenticate", "Bearer realm=\"https://t.example/\""}});
+    }
+    if (request.url.path().ends_with(witness)) {
+      return MakeResponse(307, "", {{"Location", "https://new.example/v2/x"}});
+    }
+    return Serve(request);
+  };
+  ScanHints hints;
+  hints.witnesses = {{*Host::Parse("old.example"), {witness}}};
+  Start(hints);
+  loop_.Advance(seconds(600));
+  ASSERT_TRUE(result_);
+  EXPECT_EQ(result_->outcome, ScanOutcome::kComplete);
+  EXPECT_EQ(result_->endpoints.size(), 2U) << "the registry and the host of its blobs";
+}
+
 TEST_F(ScannerTest, ItsTimeoutEndsItWithWhatThereIs) {
   options_.timeout = seconds(3);
   server_ = [](const Request& request) {

@@ -98,6 +98,12 @@ class FuzzedScan {
     Require(!is_complete || (result.unresolved.total() == 0 && !cut_short_ && under_way_.empty()),
             "a complete scan has left nothing open");
     Require(!is_complete || !result.blobs.empty(), "a complete scan has met a host");
+    for (const auto* things : {&result.errors, &result.unpullable_things}) {
+      for (const ScanError& thing : *things) {
+        Require(thing.error.message.find("SECRET") == std::string::npos,
+                "no message tells a secret", thing.error.message);
+      }
+    }
     Require((result.unresolved.total() == 0) == result.unresolved_references.empty(),
             "what is unresolved is named for the next scan");
   }

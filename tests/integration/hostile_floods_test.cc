@@ -8,6 +8,7 @@
 
 #include "tests/integration/hostile_test.h"
 #include "tests/integration/scan_client.h"
+#include "tests/support/sanitizer.h"
 
 namespace registry_backend::testing {
 namespace {
@@ -18,13 +19,6 @@ using std::chrono::seconds;
 constexpr std::size_t kMiB = std::size_t{1024} * 1024;
 // What sockets may hold besides what the exporter has read.
 constexpr std::size_t kInSockets = 12 * kMiB;
-
-// Sanitizers keep freed memory and shadows of all of it.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kHasSanitizer = true;
-#else
-constexpr bool kHasSanitizer = false;
-#endif
 
 const char* const kParts[] = {"tags/list", "manifests/", "blobs/"};
 

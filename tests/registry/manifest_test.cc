@@ -92,6 +92,10 @@ TEST(Manifest, RefusesWhatItCannotTrust) {
       {R"({"config":)" + descriptor + R"(,"layers":null,"layers":[]})", "`layers` twice"},
       {R"({"manifests":[],"manifests":[]})", "`manifests` twice"},
       {R"({"config":{"digest":")" + kA + R"(","digest":")" + kA + R"("}})", "two digests"},
+      {R"({"config":{"digest":")" + kA + R"(","digest":null}})", "two digests"},
+      {R"({"mediaType":")" + std::string(kOciIndex) + R"(","mediaType":")" +
+           std::string(kOciManifest) + R"(","config":)" + descriptor + "}",
+       "`mediaType` twice"},
   };
   for (const auto& c : kCases) {
     const auto manifest = ParseManifest(c.bytes, "");

@@ -163,6 +163,99 @@ TEST_F(OtherRegistriesTest, TagsArePagedWhereTheyAre) {
   EXPECT_EQ(std::get<TagPage>(*second).tags, std::vector<std::string>{"b"});
 }
 
+TEST_F(OtherRegistriesTest, SentBackHomeWeAreStrangersThere) {
+  ConnectionOptions connection;
+  connection.cert_file = "client.pem";
+  RegistryOptions options = Options();
+  options.connection = std::make_shared<const ConnectionOptions>(connection);
+  MakeClient(std::move(options));
+  client().SetCredentials({"user", "SECRET"});
+  server_ = [](const Request& request) {
+    const std::string path = request.url.path();
+    if (request.url.host().text() == "behind.example") return To("https://r.example/v2/back");
+    if (path != "/v2/back" && request.headers.Get("authorization").empty()) {
+      return MakeResponse(401, "", {{"WWW-Authenticate", "Basic realm=x"}});
+    }
+    if (path != "/v2/back") return To("https://behind.example/v2/x");
+    EXPECT_EQ(request.headers.Get("authorization"), "");
+    EXPECT_EQ(request.connection->cert_file, "");
+    return MakeResponse(401, "", {{"WWW-Authenticate", "Basic realm=x"}});
+  };
+  const auto answer = Ask(Blob(Sha256Of("x")));
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, ErrorKind::kAuth);
+  EXPECT_EQ(transport_.requests.size(), 4U) << "what it was refused is not shown after all";
+  EXPECT_EQ(transport_.requests.back().url.path(), "/v2/back");
+}
+
+TEST_F(OtherRegistriesTest, ItsOwnTokenServiceIsNotToldWhoWeAreEither) {
+  ConnectionOptions connection;
+  connection.cert_file = "client.pem";
+  connection.server_name = "r.internal";
+  connection.insecure_skip_verify = true;
+  connection.https_proxy.url = "http://proxy:3128";
+  RegistryOptions options = Options();
+  options.connection = std::make_shared<const ConnectionOptions>(connection);
+  MakeClient(std::move(options));
+  client().SetCredentials({.username = "user", .password = "SECRET", .proxy_password = "P"});
+  behind_ = [](const Request& request) {
+    EXPECT_EQ(request.connection->cert_file, "");
+    EXPECT_EQ(request.connection->server_name, "");
+    EXPECT_FALSE(request.connection->insecure_skip_verify);
+    EXPECT_EQ(request.connection->https_proxy.password, "P") << "the proxy is ours";
+    if (request.operation == "token") return MakeResponse(200, R"({"token":"anyone"})");
+    if (!request.headers.Get("authorization").empty()) return MakeResponse(206);
+    return MakeResponse(401, "",
+                        {{"WWW-Authenticate", "Bearer realm=\"https://behind.example/token\""}});
+  };
+  EXPECT_TRUE(Ask(Blob(Sha256Of("x"))));
+}
+
+TEST_F(OtherRegistriesTest, RealmsOfAnEarlierScanAreForgotten) {
+  behind_ = [](const Request& request) { return WithToken(request, MakeResponse(206)); };
+  ASSERT_TRUE(AskNow(Blob(Sha256Of("x"))));
+  EXPECT_EQ(client().RealmHosts().size(), 1U);
+  client().BeginScan();
+  EXPECT_TRUE(client().RealmHosts().empty());
+}
+
+TEST_F(OtherRegistriesTest, APageOfTagsThatIsRefusedThereSaysNothingOfOurCredentials) {
+  behind_ = [](const Request&) {
+    return MakeResponse(401, "",
+                        {{"WWW-Authenticate", "Bearer realm=\"https://tokens.example/t\""}});
+  };
+  server_ = [this, own = server_](const Request& request) {
+    if (request.operation == "token") return MakeResponse(200, R"({"token":"anyone"})");
+    return own(request).value();
+  };
+  const auto answer = Ask(Tags("https://behind.example/v2/b/tags/list?last=a"));
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().message.find("wrong or expired"), std::string::npos)
+      << answer.error().message;
+  EXPECT_NE(answer.error().message.find("another origin"), std::string::npos)
+      << answer.error().message;
+}
+
+// Only asking tells whether a pull still goes there.
+TEST_F(OtherRegistriesTest, AManifestThatOneServesIsAskedForInEachScan) {
+  const std::string image = ImageOf("c");
+  behind_ = [&](const Request& request) {
+    if (request.method == Method::kHead) ADD_FAILURE() << "only GET shows where pulls lead";
+    const bool known = request.headers.Get("if-none-match") == "\"e\"";
+    return known ? MakeResponse(304) : MakeResponse(200, image, {{"ETag", "\"e\""}});
+  };
+  const RegistryClient::SentOn there = {
+      {Operation::Kind::kManifest, *Host::Parse("behind.example")}};
+  for (int scan = 0; scan < 3; ++scan) {
+    client().BeginScan();
+    for (const std::string& reference : {std::string("v1"), std::string("v2"), Sha256Of(image)}) {
+      ASSERT_TRUE(Ask(ManifestOf(reference))) << scan << reference;
+      EXPECT_EQ(client().sent_on(), there) << scan << reference;
+      client().BeginScan();
+    }
+  }
+}
+
 TEST_F(OtherRegistriesTest, WhatIsNotThereIsUnpullable) {
   const auto answer = Ask(Blob(Sha256Of("x")));
   ASSERT_TRUE(answer);

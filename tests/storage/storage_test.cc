@@ -126,6 +126,7 @@ TEST(Storage, AVolumeThatFillsUpWhileAFileIsWrittenLeavesTheOldOne) {
   EXPECT_NE(written.error().message.find("No space left"), std::string::npos)
       << written.error().message;
   EXPECT_EQ(*storage->Read("file"), "old");
+  EXPECT_FALSE(std::filesystem::is_symlink(directory / "file.tmp")) << "nothing is left behind";
 }
 
 TEST(Storage, AHalfWrittenTemporaryFileIsNobodysBusiness) {

@@ -67,7 +67,7 @@ TEST(Host, KnowsWhatIsOfThisMachineOrItsLink) {
   for (const std::string name :
        {"localhost", "a.localhost", "127.0.0.1", "127.255.0.1", "0.0.0.0", "0.1.2.3",
         "169.254.169.254", "[::]", "[::1]", "[fe80::1]", "[febf::1]", "[::ffff:127.0.0.1]",
-        "[::ffff:169.254.0.1]", "[::127.0.0.1]"}) {
+        "[::ffff:169.254.0.1]", "[::127.0.0.1]", "[fd00:ec2::254]"}) {
     EXPECT_TRUE(Host::Parse(name)->is_local()) << name;
   }
   for (const std::string name :
