@@ -246,7 +246,7 @@ void Monitor::Publish(Target& target) {
                      .team = options.team,
                      .registry = options.registry.registry.host().text(),
                      .repository = options.registry.repository,
-                     .interval = options.schedule.interval,
+                     .interval = LongestInterval(options.schedule),
                      .scanning = target.scanning,
                      .next_scan = target.next_scan,
                      .state = target.state,

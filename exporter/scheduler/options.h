@@ -1,6 +1,9 @@
 #pragma once
 
+#include <optional>
+
 #include "exporter/common/time.h"
+#include "exporter/scheduler/cron.h"
 
 namespace registry_backend {
 
@@ -8,6 +11,7 @@ namespace registry_backend {
 struct ScheduleOptions {
   Duration interval = std::chrono::hours(24);         // between the starts of two scans
   Duration retry_interval = std::chrono::minutes(5);  // after a scan that was not complete
+  std::optional<CronSchedule> cron = std::nullopt;    // where set, in place of the interval
 };
 
 }  // namespace registry_backend
