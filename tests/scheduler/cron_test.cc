@@ -214,6 +214,8 @@ TEST(Cron, SaysWhatIsWrongAndWhatWasExpected) {
       {"*/90 * * * *", "the minute '*/90' has the step '90', which is not from 1 to 60"},
       {"*/ * * * *", "the minute '*/' has the step '', which is not from 1 to 60"},
       {"*/2/3 * * * *", "the minute '*/2/3' has the step '2/3', which is not from 1 to 60"},
+      {"0 0 */32 * *", "the day of month '*/32' has the step '32', which is not from 1 to 31"},
+      {"0 0 1 */13 *", "the month '*/13' has the step '13', which is not from 1 to 12"},
       {"0 0 * * */8", "the day of week '*/8' has the step '8', which is not from 1 to 7"},
       {"5/15 * * * *", "the minute '5' has a step but is no range (expected one like 5-59)"},
       {"0 20-6 * * *", "the hour '20-6' runs backwards (expected two ranges, 20-23,0-6)"},
@@ -227,7 +229,7 @@ TEST(Cron, SaysWhatIsWrongAndWhatWasExpected) {
       {"0 0 31 2,4,6,9,11 */2",
        "the schedule '0 0 31 2,4,6,9,11 */2' never comes (expected a day of month that one of its "
        "months has)"},
-      {"\x01\xc3\xa9 * * * *", "the minute '\?\?\?' is not from 0 to 59"},
+      {"\x01\xc3\xa9\x7f * * * *", "the minute '\?\?\?\?' is not from 0 to 59"},
       {std::string(100, '1') + " * * * *",
        "the minute '" + std::string(40, '1') + "' is not from 0 to 59"},
   };

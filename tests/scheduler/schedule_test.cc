@@ -105,6 +105,7 @@ TEST(StartDelay, SetsAFewTargetsAQuarterOfASecondApart) {
   EXPECT_EQ(StartDelay(0, 3), seconds(0));
   EXPECT_EQ(StartDelay(1, 3), milliseconds(250));
   EXPECT_EQ(StartDelay(2, 3), milliseconds(500));
+  EXPECT_EQ(StartDelay(100, 200), seconds(25));
   EXPECT_EQ(StartDelay(240, 241), seconds(60));
 }
 
