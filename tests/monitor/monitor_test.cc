@@ -195,6 +195,16 @@ TEST_F(MonitorTest, ScansAgainAtTheInterval) {
   EXPECT_TRUE(life.AwaitScans(ScanOutcome::kComplete, 3));
 }
 
+TEST_F(MonitorTest, GoesByTheCronScheduleWhereThereIsOne) {
+  TargetOptions target = Target();
+  target.schedule.cron = CronSchedule::Parse("0 6 * * MON-FRI").value();
+  const Life life(dir_.path(), {target});
+  ASSERT_TRUE(life.AwaitScans(ScanOutcome::kComplete, 1));
+  const auto shown = life.Target();
+  EXPECT_EQ(shown->interval, hours(72));
+  EXPECT_EQ(shown->next_scan, target.schedule.cron->NextAfter(shown->state.newest->started));
+}
+
 TEST_F(MonitorTest, AScanThatFailedIsTriedAgainSooner) {
   registry_.failing = true;
   TargetOptions target = Target();
