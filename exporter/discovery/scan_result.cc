@@ -3,7 +3,53 @@
 #include <algorithm>
 #include <utility>
 
+#include "exporter/registry/manifest.h"
+
 namespace registry_backend {
+namespace {
+
+constexpr std::string_view kAttestation = "unknown/unknown";  // what buildx calls their platform
+constexpr int kMaxDepth = 5;
+
+// Finds the images below one manifest.
+class ImageWalk {
+ public:
+  ImageWalk(const ScanResult& result, std::size_t& budget) : result_(result), budget_(budget) {}
+
+  // Whether the budget sufficed. Deeper than the plan follows an index there is only what other
+  // tags brought.
+  bool Visit(std::string_view digest, std::string_view platform, int depth = 0) {
+    if (!Pay(1)) return false;
+    const auto found = result_.manifests.find(digest);
+    if (depth > kMaxDepth || found == result_.manifests.end() ||
+        !visited_.insert(found->first).second) {
+      return true;
+    }
+    const ScannedManifest& manifest = found->second;
+    if (!Pay(manifest.layers.size())) return false;
+    for (const ScannedPlatform& child : manifest.manifests) {
+      if (!Visit(child.digest, child.platform, depth + 1)) return false;
+    }
+    if (!manifest.is_index) images_.push_back({digest, platform, &manifest});
+    return true;
+  }
+
+  std::vector<ScannedImage> Take() && { return std::move(images_); }
+
+ private:
+  bool Pay(std::size_t price) {
+    const bool enough = price <= budget_;
+    budget_ = enough ? budget_ - price : 0;
+    return enough;
+  }
+
+  const ScanResult& result_;
+  std::size_t& budget_;
+  std::set<std::string_view> visited_;  // an index may name a manifest many times
+  std::vector<ScannedImage> images_;
+};
+
+}  // namespace
 
 std::string_view ServesName(Serves serves) {
   switch (serves) {
@@ -64,6 +110,17 @@ double ScanResult::coverage() const {
 const Host* ScanResult::HostOfBlob(std::string_view digest) const {
   const auto blob = blobs.find(digest);
   return blob == blobs.end() ? nullptr : &routes[blob->second].back();
+}
+
+bool ScannedImage::is_artifact() const { return manifest->is_artifact || platform == kAttestation; }
+
+bool ScannedImage::names_platform() const { return platform != kUnnamedPlatform; }
+
+std::optional<std::vector<ScannedImage>> ScanResult::ImagesBelow(std::string_view digest,
+                                                                 std::size_t& budget) const {
+  ImageWalk walk(*this, budget);
+  if (!walk.Visit(digest, kUnnamedPlatform)) return std::nullopt;
+  return std::move(walk).Take();
 }
 
 void ScanResult::AddError(ScanError error) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -92,6 +93,17 @@ struct ScannedManifest {
   std::vector<std::string_view> layers;    // digests, in order
 };
 
+// An image below a tag.
+struct ScannedImage {
+  std::string_view digest;
+  std::string_view platform;  // `unknown` where no index names one
+  const ScannedManifest* manifest;
+
+  // Something else that is kept like an image: buildx's attestations, signatures, charts.
+  [[nodiscard]] bool is_artifact() const;
+  [[nodiscard]] bool names_platform() const;
+};
+
 // The hosts that a pull of a blob needs besides the registry that it starts at: other registries
 // on the way, then the one that serves the bytes, which may be that registry itself. Of a foreign
 // layer all that may serve them.
@@ -148,6 +160,12 @@ struct ScanResult {
   [[nodiscard]] double coverage() const;
   // What serves the blob's bytes, of a foreign layer the last one named; null if unresolved.
   [[nodiscard]] const Host* HostOfBlob(std::string_view digest) const;
+  // The images at and below a manifest, each once, in the order of the indexes. Tags share
+  // manifests, and a registry can make many tags of one large one: each manifest and each layer
+  // that is named takes one from `budget`. Where that does not suffice there is no list, and
+  // `budget` is 0.
+  [[nodiscard]] std::optional<std::vector<ScannedImage>> ImagesBelow(std::string_view digest,
+                                                                     std::size_t& budget) const;
   // Adds to errors and reasons.
   void AddError(ScanError error);
   // Adds to unpullable and unpullable_things; not with scope kTarget.

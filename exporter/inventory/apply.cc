@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "exporter/inventory/tag_summary.h"
+
 namespace registry_backend {
 namespace {
 
@@ -158,6 +160,7 @@ class Application {
     state_.newest = summary;
     if (!failed_) {
       state_.newest_usable = summary;
+      state_.tags = SummariseTags(result_, std::min(options_.max_tags, TargetState::kMaxTags));
       state_.unresolved = result_.unresolved_references;
     }
     ++state_.scans[result_.outcome];

@@ -175,6 +175,31 @@ std::optional<ScanSummary> ToSummary(const Json& json) {
   return summary;
 }
 
+Json FromTags(const std::vector<TagSummary>& tags) {
+  Json list = Json::array();
+  for (const TagSummary& tag : tags) {
+    list.push_back({{"tag", tag.name},
+                    {"media_type", tag.media_type},
+                    {"platforms", tag.platforms},
+                    {"blobs", tag.blobs}});
+  }
+  return list;
+}
+
+// A tag that is there twice would be a series that is there twice, and cost the whole scrape.
+std::vector<TagSummary> ToTags(const Json& json) {
+  if (!json.is_array()) throw std::runtime_error("'tags' is no list");
+  std::vector<TagSummary> tags;
+  std::set<std::string> names;
+  for (const Json& entry : json) {
+    if (tags.size() == TargetState::kMaxTags) break;
+    tags.push_back({entry.at("tag").get<std::string>(), entry.at("media_type").get<std::string>(),
+                    entry.at("platforms").get<std::string>(), ToCount(entry.at("blobs"))});
+    if (!names.insert(tags.back().name).second) throw Unknown("second entry of", tags.back().name);
+  }
+  return tags;
+}
+
 TargetState ToState(const Json& json) {
   TargetState state;
   for (const Json& endpoint : json.at("endpoints")) {
@@ -195,6 +220,7 @@ TargetState ToState(const Json& json) {
   state.last_change = ToOptionalTime(json.at("last_change"));
   state.newest = ToSummary(json.at("newest_scan"));
   state.newest_usable = ToSummary(json.at("newest_usable_scan"));
+  state.tags = ToTags(MemberOr(json, "tags", Json::array()));
   state.unresolved = MemberOr(json, "unresolved", Json::array()).get<std::vector<std::string>>();
   state.report = json.at("report").get<std::string>();
   state.last_success = ToOptionalTime(json.at("last_success"));
@@ -230,6 +256,7 @@ std::string EncodeState(const TargetState& state) {
                      {"last_change", FromOptionalTime(state.last_change)},
                      {"newest_scan", FromSummary(state.newest)},
                      {"newest_usable_scan", FromSummary(state.newest_usable)},
+                     {"tags", FromTags(state.tags)},
                      {"unresolved", state.unresolved},
                      {"report", state.report},
                      {"last_success", FromOptionalTime(state.last_success)},

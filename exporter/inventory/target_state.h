@@ -59,8 +59,21 @@ struct ScanSummary {
   bool operator==(const ScanSummary&) const = default;
 };
 
+// What stays of a tag besides the report.
+struct TagSummary {
+  static constexpr std::size_t kMaxPlatforms = 1024;  // bytes; rest is `...`
+
+  std::string name;
+  std::string media_type;   // of its manifest
+  std::string platforms;    // sorted, joined by commas; empty where no index names one
+  std::uint64_t blobs = 0;  // unique ones below it
+
+  bool operator==(const TagSummary&) const = default;
+};
+
 struct TargetState {
   static constexpr std::size_t kMaxJournal = 1000;
+  static constexpr std::size_t kMaxTags = 1000;
 
   std::map<EndpointKey, EndpointRecord> endpoints;
   std::uint64_t dropped = 0;  // endpoints the newest scan saw that did not fit
@@ -74,6 +87,7 @@ struct TargetState {
 
   std::optional<ScanSummary> newest;            // the newest finished scan
   std::optional<ScanSummary> newest_usable;     // the newest one that did not fail
+  std::vector<TagSummary> tags;                 // that scan's newest ones, newest first
   std::vector<std::string> unresolved;          // by that scan, see ScanHints
   std::string report;                           // names that scan's report; empty: there is none
   std::optional<WallTime> last_success;         // end of the newest complete one

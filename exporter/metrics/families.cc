@@ -47,6 +47,11 @@ Labels With(Labels labels, std::initializer_list<ClientMetric::Label> more) {
   return labels;
 }
 
+Labels EndpointLabels(const Labels& target, const EndpointKey& key) {
+  return With(target, {{"serves", std::string(ServesName(key.serves))},
+                       {"backend_host", key.backend_host.text()}});
+}
+
 template <typename Key>
 double CountOf(const std::map<Key, std::uint64_t>& counts, Key key) {
   const auto found = counts.find(key);
@@ -175,9 +180,7 @@ class EndpointFamilies {
     std::map<Serves, std::uint64_t> present;
     const TargetState& state = target.state;
     for (const auto& [key, record] : state.endpoints) {
-      AddEndpoint(With(labels, {{"serves", std::string(ServesName(key.serves))},
-                                {"backend_host", key.backend_host.text()}}),
-                  record);
+      AddEndpoint(EndpointLabels(labels, key), record);
       if (record.present()) ++present[key.serves];
     }
     for (const Serves serves : kAllServes) {
@@ -235,18 +238,80 @@ class EndpointFamilies {
                   "Endpoints that the newest scan saw and max_endpoints left no place for."};
 };
 
+// How the endpoints stand against the targets' policies.
+class PolicyFamilies {
+ public:
+  void Add(const TargetSnapshot& target) {
+    if (target.policy == nullptr) return;
+    const Policy& policy = *target.policy;
+    const Labels labels = TargetLabels(target);
+    for (const auto& [key, record] : target.state.endpoints) {
+      const Labels of_endpoint = EndpointLabels(labels, key);
+      if (const auto approved = IsApproved(policy, key.backend_host, target.registry)) {
+        approved_.Add(of_endpoint, *approved ? 1 : 0);
+      }
+      if (const auto allowed = IsRegionAllowed(policy, key.serves, record.info)) {
+        region_allowed_.Add(of_endpoint, *allowed ? 1 : 0);
+      }
+    }
+    for (const auto& [host, observed] : ApprovedHostsObserved(policy, target.state)) {
+      observed_.Add(With(labels, {{"approved_host", host}}), observed ? 1 : 0);
+    }
+  }
+
+  void MoveTo(std::vector<MetricFamily>& families) {
+    for (Family* family : {&approved_, &region_allowed_, &observed_}) family->MoveTo(families);
+  }
+
+ private:
+  Family approved_{"endpoint_approved",
+                   "Whether the host is an approved one, where approved hosts are set."};
+  Family region_allowed_{
+      "endpoint_region_allowed",
+      "Whether the blobs are kept in an allowed region, where allowed regions are set."};
+  Family observed_{"approved_host_observed",
+                   "Whether a pull needs a host that this entry of the approved hosts is for."};
+};
+
+class TagFamilies {
+ public:
+  void Add(const TargetSnapshot& target) {
+    const Labels labels = TargetLabels(target);
+    for (const TagSummary& tag : target.state.tags) {
+      const Labels with_tag = With(labels, {{"tag", tag.name}});
+      info_.Add(With(with_tag, {{"media_type", tag.media_type}, {"platforms", tag.platforms}}), 1);
+      blobs_.Add(with_tag, static_cast<double>(tag.blobs));
+    }
+  }
+
+  void MoveTo(std::vector<MetricFamily>& families) {
+    for (Family* family : {&info_, &blobs_}) family->MoveTo(families);
+  }
+
+ private:
+  Family info_{"tag_info",
+               "One of the newest tags, by its manifest's type and its images' platforms."};
+  Family blobs_{"tag_blobs", "Unique blobs below one of the newest tags."};
+};
+
 }  // namespace
 
 std::vector<MetricFamily> TargetFamilies(const Snapshot& snapshot) {
   ScanFamilies scans;
   EndpointFamilies endpoints;
+  PolicyFamilies policies;
+  TagFamilies tags;
   for (const auto& target : snapshot.targets) {
     scans.Add(*target);
     endpoints.Add(*target);
+    policies.Add(*target);
+    tags.Add(*target);
   }
   std::vector<MetricFamily> families;
   scans.MoveTo(families);
   endpoints.MoveTo(families);
+  policies.MoveTo(families);
+  tags.MoveTo(families);
   return families;
 }
 

@@ -251,7 +251,8 @@ void Monitor::Publish(Target& target) {
                      .next_scan = target.next_scan,
                      .state = target.state,
                      .loaded = target.loaded,
-                     .saved = target.saved});
+                     .saved = target.saved,
+                     .policy = options.policy});
   published_.Set(std::move(next));
 }
 

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "exporter/discovery/options.h"
 #include "exporter/inventory/options.h"
+#include "exporter/inventory/policy.h"
 #include "exporter/registry/credentials.h"
 #include "exporter/registry/options.h"
 #include "exporter/scheduler/options.h"
@@ -19,6 +21,7 @@ struct TargetOptions {
   ScanOptions scan;
   ScheduleOptions schedule;
   InventoryOptions inventory;
+  std::shared_ptr<const Policy> policy;  // null: none; targets may share one
 };
 
 }  // namespace registry_backend

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "exporter/inventory/policy.h"
 #include "exporter/inventory/target_state.h"
 
 namespace registry_backend {
@@ -21,6 +22,8 @@ struct TargetSnapshot {
   TargetState state;
   bool loaded = true;  // what was on disk could be read at start
   bool saved = true;   // what is known is on disk, as far as it was tried
+  // What `state` is judged by when it is shown, so that another policy needs no scan. Null: none.
+  std::shared_ptr<const Policy> policy;
 };
 
 // All targets at one instant, in the order of the configuration. Immutable.

@@ -12,11 +12,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kS3 = "s3";
-constexpr std::string_view kUnnamedPlatform = "unknown";
-constexpr std::string_view kAttestation = "unknown/unknown";  // what buildx calls their platform
-constexpr int kMaxDepth = 5;
-// Tags share manifests, and a registry can make many tags of one large manifest. Beyond so many
-// rows tags are named, but what is below them is left out.
+// Manifests and layers. Beyond so many tags are named, but what is below them is left out.
 constexpr std::size_t kMaxRows = 500'000;
 
 // What the original tool's readers look for in `error`.
@@ -137,15 +133,7 @@ class Report {
                        {"endpoints", hosts.all}});
   }
 
-  // An image below a tag.
-  struct Image {
-    std::string_view digest;
-    std::string_view platform;
-    const ScannedManifest* manifest;
-  };
-
   void WriteTag(const ScannedTag& tag) {
-    std::vector<Image> images;
     Json info = {{"found", false}};
     const auto manifest = result_.manifests.find(tag.digest);
     if (manifest != result_.manifests.end()) {
@@ -153,58 +141,39 @@ class Report {
               {"type", manifest->second.media_type},
               {"digest", tag.digest},
               {"size", manifest->second.size}};
-      std::set<std::string_view> visited;  // an index may name a manifest many times
-      Gather(tag.digest, kUnnamedPlatform, visited, images);
     }
-    const bool left_out = manifest != result_.manifests.end() && rows_ > kMaxRows;
-    if (left_out) images.clear();
+    const auto found = result_.ImagesBelow(tag.digest, rows_left_);
+    const std::vector<ScannedImage> images = found.value_or(std::vector<ScannedImage>{});
     writer_.BeginObject();
     Member("manifest_info", info);
     WritePlatforms(images);
     WriteLayers(images);
     Hosts hosts;
-    for (const Image& image : images) AddHosts(*image.manifest, hosts);
+    for (const ScannedImage& image : images) AddHosts(*image.manifest, hosts);
     Member("s3_endpoints", hosts.s3);
     Member("endpoints", hosts.all);
-    if (left_out) Member("left_out", true);
+    if (!found && manifest != result_.manifests.end()) Member("left_out", true);
     writer_.EndObject();
   }
 
-  // Finds the images below a manifest. Deeper than the plan follows an index there is only what
-  // other tags brought.
-  void Gather(std::string_view digest, std::string_view platform,
-              std::set<std::string_view>& visited, std::vector<Image>& images, int depth = 0) {
-    const auto found = result_.manifests.find(digest);
-    if (depth > kMaxDepth || found == result_.manifests.end() || rows_ > kMaxRows ||
-        !visited.insert(found->first).second) {
-      return;
-    }
-    const ScannedManifest& manifest = found->second;
-    rows_ += 1 + manifest.layers.size();
-    for (const ScannedPlatform& child : manifest.manifests) {
-      Gather(child.digest, child.platform, visited, images, depth + 1);
-    }
-    if (!manifest.is_index) images.push_back({digest, platform, &manifest});
-  }
-
-  void WritePlatforms(const std::vector<Image>& images) {
+  void WritePlatforms(const std::vector<ScannedImage>& images) {
     writer_.Key("platforms");
     writer_.BeginArray();
-    for (const auto& [digest, platform, manifest] : images) {
-      if (platform == kAttestation || manifest->is_artifact) continue;
-      writer_.Value({{"platform", platform},
-                     {"manifest_digest", digest},
-                     {"size", manifest->size},
-                     {"digest", digest},
-                     {"layer_count", manifest->layers.size()}});
+    for (const ScannedImage& image : images) {
+      if (image.is_artifact()) continue;
+      writer_.Value({{"platform", image.platform},
+                     {"manifest_digest", image.digest},
+                     {"size", image.manifest->size},
+                     {"digest", image.digest},
+                     {"layer_count", image.manifest->layers.size()}});
     }
     writer_.EndArray();
   }
 
-  void WriteLayers(const std::vector<Image>& images) {
+  void WriteLayers(const std::vector<ScannedImage>& images) {
     writer_.Key("layers");
     writer_.BeginArray();
-    for (const Image& image : images) {
+    for (const ScannedImage& image : images) {
       for (const std::string_view layer : image.manifest->layers) {
         WriteLayer(layer, image.platform);
       }
@@ -260,7 +229,7 @@ class Report {
   const ReportSubject& subject_;
   const ScanResult& result_;
   JsonWriter& writer_;
-  std::size_t rows_ = 0;  // manifests and layers below the tags so far
+  std::size_t rows_left_ = kMaxRows;
 };
 
 // `12 tags (1 unresolved, 2 unpullable)`

@@ -154,4 +154,11 @@ bool SameSite(const Host& a, const Host& b) {
          std::string_view(domain_a) == std::string_view(domain_b);
 }
 
+bool IsPublicSuffix(const Host& host) {
+  const psl_ctx_t* list = psl_builtin();
+  const std::string name(host.name());
+  return list != nullptr && !host.is_ip_address() &&
+         psl_is_public_suffix2(list, name.c_str(), PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE) != 0;
+}
+
 }  // namespace registry_backend

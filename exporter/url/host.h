@@ -52,4 +52,9 @@ class Host {
 // domain of the Public Suffix List. IP addresses match only themselves. Ports are not looked at.
 bool SameSite(const Host& a, const Host& b);
 
+// Whether names below it belong to whoever asks for one, by the Public Suffix List with its private
+// section: `co.uk`, `github.io`. What the list does not know is none, `corp` for instance. The port
+// is not looked at.
+bool IsPublicSuffix(const Host& host);
+
 }  // namespace registry_backend

@@ -43,18 +43,6 @@ Error Invalid(std::string_view text, std::string_view why) {
 
 bool IsAscii(char c) { return static_cast<unsigned char>(c) < 0x80; }
 
-// The name in A-labels (RFC 5891) if it is UTF-8, by UTS #46's non-transitional rules, as browsers
-// read it. libcurl's own conversion depends on the process's locale.
-Result<std::string> ToALabels(std::string name) {
-  if (std::ranges::all_of(name, IsAscii)) return name;
-  char* ascii = nullptr;
-  const int fault = idn2_to_ascii_8z(name.c_str(), &ascii, IDN2_NONTRANSITIONAL);
-  if (fault != IDN2_OK) return Error{ErrorKind::kProtocol, idn2_strerror(fault)};
-  std::string labels(ascii);
-  idn2_free(ascii);
-  return labels;
-}
-
 // libcurl reads one slash or three after a scheme as two; others do not. Empty, or what is wrong.
 std::string_view AuthorityFault(std::string_view reference) {
   reference = reference.substr(0, reference.find_first_of("?#"));
@@ -151,6 +139,17 @@ std::string Url::text() const {
 std::string Url::shown() const {
   if (path_.size() <= kMaxShownPath) return origin_.text() + path_;
   return origin_.text() + path_.substr(0, kMaxShownPath) + "...";
+}
+
+// libcurl's own conversion depends on the process's locale.
+Result<std::string> ToALabels(std::string name) {
+  if (std::ranges::all_of(name, IsAscii)) return name;
+  char* ascii = nullptr;
+  const int fault = idn2_to_ascii_8z(name.c_str(), &ascii, IDN2_NONTRANSITIONAL);
+  if (fault != IDN2_OK) return Error{ErrorKind::kProtocol, idn2_strerror(fault)};
+  std::string labels(ascii);
+  idn2_free(ascii);
+  return labels;
 }
 
 std::string PercentEncode(std::string_view text) {

@@ -58,6 +58,10 @@ class Url {
   bool has_userinfo_;
 };
 
+// The name in A-labels (RFC 5891) if it is UTF-8, by UTS #46's non-transitional rules, as browsers
+// read it. Error kProtocol: it has none.
+Result<std::string> ToALabels(std::string name);
+
 // `text` with every byte but unreserved ones (RFC 3986 §2.3) percent-encoded, for one path segment
 // or one query value.
 std::string PercentEncode(std::string_view text);

@@ -42,6 +42,7 @@ TargetState FullState() {
                              .reasons = {ErrorKind::kAuth, ErrorKind::kTimeout},
                              .error = "bytes \xff that are no text"};
   state.newest_usable = ScanSummary{.outcome = ScanOutcome::kComplete, .finished = At(2)};
+  state.tags = {{"v2", "type/index", "linux/amd64,linux/arm64", 9}, {"v1", "type/image", "", 3}};
   state.unresolved = {"v2", "sha256:c", "v1"};
   state.report = "report-1.json";
   state.last_success = At(2);
@@ -80,7 +81,7 @@ TEST(StateCodec, RefusesWhatItCannotReadAndNothingCrashesIt) {
 TEST(StateCodec, NamesTheKeyThatIsWrong) {
   const auto json = nlohmann::json::parse(EncodeState(FullState()));
   for (const auto& [key, value] : json.items()) {
-    if (key == "unresolved") continue;  // see below
+    if (key == "unresolved" || key == "tags") continue;  // see below
     nlohmann::json without = json;
     without.erase(key);
     const Result<TargetState> decoded = DecodeState(without.dump());
@@ -94,10 +95,12 @@ TEST(StateCodec, NamesTheKeyThatIsWrong) {
 TEST(StateCodec, ReadsWhatWasWrittenBeforeThereWereTheseKeys) {
   auto json = nlohmann::json::parse(EncodeState(FullState()));
   json.erase("unresolved");
+  json.erase("tags");
   json["newest_scan"].erase("unpullable");
   const Result<TargetState> decoded = DecodeState(json.dump());
   ASSERT_TRUE(decoded) << decoded.error().message;
   EXPECT_TRUE(decoded->unresolved.empty());
+  EXPECT_TRUE(decoded->tags.empty());
   EXPECT_EQ(decoded->newest->unpullable, ScanCounts{});
 }
 
@@ -108,6 +111,28 @@ TEST(StateCodec, RefusesAListOfWhatIsUnresolvedThatIsNone) {
     changed["unresolved"] = nlohmann::json::parse(list);
     EXPECT_FALSE(DecodeState(changed.dump())) << list;
   }
+}
+
+TEST(StateCodec, RefusesAListOfTagsThatIsNone) {
+  const auto json = nlohmann::json::parse(EncodeState(FullState()));
+  for (const char* list : {"5", "\"v1\"", "[1]", "null", R"({"v1":{}})", R"([{"tag":"v1"}])",
+                           R"([{"tag":"v1","media_type":"t","platforms":[],"blobs":1}])",
+                           R"([{"tag":"v1","media_type":"t","platforms":"","blobs":-1}])",
+                           R"([{"tag":"v1","media_type":"t","platforms":"","blobs":1},
+            {"tag":"v1","media_type":"t","platforms":"","blobs":1}])"}) {
+    nlohmann::json changed = json;
+    changed["tags"] = nlohmann::json::parse(list);
+    EXPECT_FALSE(DecodeState(changed.dump())) << list;
+  }
+}
+
+TEST(StateCodec, KeepsSoManyTagsAtMost) {
+  TargetState state = FullState();
+  for (int i = 0; i < 2000; ++i) state.tags.push_back({"t" + std::to_string(i), "", "", 1});
+  const Result<TargetState> decoded = DecodeState(EncodeState(state));
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  EXPECT_EQ(decoded->tags.size(), TargetState::kMaxTags);
+  EXPECT_EQ(decoded->tags.front(), state.tags.front());
 }
 
 TEST(StateCodec, RefusesNumbersThatCannotBe) {

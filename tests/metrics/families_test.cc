@@ -350,14 +350,22 @@ TEST(TargetFamilies, HaveExactlyTheirLabels) {
       {"last_change_timestamp_seconds", target},
       {"baseline_timestamp_seconds", target},
       {"endpoints_dropped", target},
+      {"endpoint_approved", endpoint},
+      {"endpoint_region_allowed", endpoint},
+      {"approved_host_observed", and_also(target, {"approved_host"})},
+      {"tag_info", and_also(target, {"tag", "media_type", "platforms"})},
+      {"tag_blobs", and_also(target, {"tag"})},
   };
   TargetSnapshot snapshot = Target();
   snapshot.next_scan = kEnd;
+  snapshot.policy = std::make_shared<const Policy>(
+      Policy{.approved_hosts = {*HostPattern::Parse("*.example")}, .allowed_regions = {"unknown"}});
   ScanResult empty = Scan(ScanOutcome::kComplete);
   empty.endpoints.clear();
   for (const ScanResult& scan : {empty, Scan(ScanOutcome::kComplete)}) {
     registry_backend::Apply(scan, {}, snapshot.state);
   }
+  snapshot.state.tags = {{"v1", "type", "linux/amd64", 1}};
   std::map<std::string, std::vector<std::string>> actual;
   for (const MetricFamily& family :
        TargetFamilies({{std::make_shared<const TargetSnapshot>(snapshot)}})) {

@@ -188,6 +188,18 @@ TEST_F(MonitorTest, ScansEachTargetAtStartAndPublishes) {
   EXPECT_GT(*life.Target(0)->next_scan, WallClock::now() + std::chrono::minutes(50));
 }
 
+TEST_F(MonitorTest, PublishesThePolicyAndTheTagsOfEachTarget) {
+  TargetOptions target = Target("b");
+  target.policy = std::make_shared<const Policy>(Policy{.allowed_regions = {"us-east-1"}});
+  const Life life(dir_.path(), {Target("a"), target});
+  ASSERT_TRUE(life.AwaitScans(ScanOutcome::kComplete, 1, 1));
+  EXPECT_EQ(life.Target(0)->policy, nullptr);
+  EXPECT_EQ(life.Target(1)->policy, target.policy);
+  ASSERT_EQ(life.Target(1)->state.tags.size(), 1U);
+  EXPECT_EQ(life.Target(1)->state.tags[0].name, "t");
+  EXPECT_EQ(life.Target(1)->state.tags[0].blobs, 1U);
+}
+
 TEST_F(MonitorTest, ScansAgainAtTheInterval) {
   TargetOptions target = Target();
   target.schedule.interval = milliseconds(20);

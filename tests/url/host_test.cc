@@ -92,5 +92,16 @@ TEST(Host, SameSiteGoesByThePublicSuffixList) {
   EXPECT_FALSE(same("co.uk", "evil.co.uk"));
 }
 
+TEST(Host, IsAPublicSuffixWhereTheListSaysSo) {
+  for (const std::string_view name :
+       {"com", "co.uk", "github.io", "s3.amazonaws.com", "com:8080"}) {
+    EXPECT_TRUE(IsPublicSuffix(*Host::Parse(name))) << name;
+  }
+  for (const std::string_view name :
+       {"example.com", "amazonaws.com", "corp", "localhost", "10.0.0.1", "[::1]"}) {
+    EXPECT_FALSE(IsPublicSuffix(*Host::Parse(name))) << name;
+  }
+}
+
 }  // namespace
 }  // namespace registry_backend
