@@ -112,8 +112,9 @@ Result<HostPattern> HostPattern::Parse(std::string_view text) {
   if (text.find_first_of("/?#@\\") != std::string_view::npos) {
     return Error{ErrorKind::kInternal, "a URL, or a part of one, is no host to approve"};
   }
-  if (std::ranges::any_of(text, IsBlankOrControl))
+  if (std::ranges::any_of(text, IsBlankOrControl)) {
     return Invalid(text, "a character is not allowed");
+  }
   const bool below = text.starts_with(kBelow);
   const std::string_view rest = below ? text.substr(kBelow.size()) : text;
   if (rest.find('*') != std::string_view::npos) {

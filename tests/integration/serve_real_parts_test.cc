@@ -85,6 +85,24 @@ class ServeOnRealRegistry : public ::testing::Test {
   TeamApp app_;
 };
 
+// `linux/amd64,linux/arm64`; empty for a bare manifest.
+std::string PlatformsOf(const PushedTag& tag) {
+  std::set<std::string> platforms;
+  for (const PushedImage& image : tag.images) platforms.insert(image.platform);
+  std::string text;
+  for (const std::string& platform : platforms) text += (text.empty() ? "" : ",") + platform;
+  return text;
+}
+
+std::set<std::string> BlobsOf(const PushedTag& tag) {
+  std::set<std::string> blobs;
+  for (const PushedImage& image : tag.images) {
+    blobs.insert(image.config);
+    blobs.insert(image.layers.begin(), image.layers.end());
+  }
+  return blobs;
+}
+
 // Every series that tells of an endpoint, with its labels.
 std::set<std::pair<std::string, Labels>> EndpointSeries(const ExporterProcess& exporter) {
   std::set<std::pair<std::string, Labels>> series;
@@ -135,6 +153,17 @@ TEST_F(ServeOnRealRegistry, MetricsCountWhatWasPushedAndPleasePromtool) {
   EXPECT_EQ(value("scan_coverage_ratio"), 1);
   EXPECT_EQ(ValueOf(metrics, "registry_backend_endpoint_blobs", Endpoint(kBucketHost)),
             app_.blobs.size());
+  for (const auto& [tag, pushed] : app_.tags) {
+    EXPECT_EQ(ValueOf(metrics, "registry_backend_tag_info",
+                      Target({{"tag", tag},
+                              {"media_type", pushed.media_type},
+                              {"platforms", PlatformsOf(pushed)}})),
+              1)
+        << tag;
+    EXPECT_EQ(ValueOf(metrics, "registry_backend_tag_blobs", Target({{"tag", tag}})),
+              BlobsOf(pushed).size())
+        << tag;
+  }
 
   const RunResult promtool = RunToEnd({"promtool", "check", "metrics"}, {.stdin_text = text});
   EXPECT_EQ(promtool.exit_code, 0) << promtool.out << promtool.err;
