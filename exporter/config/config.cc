@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "exporter/config/access_keys.h"
+#include "exporter/config/policy_keys.h"
 #include "exporter/config/selection_keys.h"
 #include "exporter/config/target_values.h"
 #include "exporter/config/yaml_reader.h"
@@ -29,8 +30,30 @@ struct ScanKeys {
   SelectionKeys selection;
 };
 
+// What targets inherit.
+struct TargetKeys {
+  ScanKeys scan;
+  PolicyKeys policy;
+};
+
+// Of the two keys the nearer one holds: a target's schedule takes an inherited interval's place,
+// and its interval an inherited schedule's.
+void ReadSchedule(YamlMapping& yaml, ScheduleOptions& schedule) {
+  std::string cron;
+  yaml.Get("interval", schedule.interval);
+  yaml.Get("schedule", cron);
+  if (yaml.Has("interval") && yaml.Has("schedule")) {
+    yaml.Fail("schedule", "expected either interval or schedule, not both");
+  }
+  if (yaml.Has("interval")) schedule.cron.reset();
+  if (!yaml.Has("schedule")) return;
+  Result<CronSchedule> parsed = CronSchedule::Parse(cron);
+  if (!parsed) yaml.Fail("schedule", parsed.error().message);
+  schedule.cron = *std::move(parsed);
+}
+
 void ReadScan(YamlMapping& yaml, ScanKeys& keys) {
-  yaml.Get("interval", keys.schedule.interval);
+  ReadSchedule(yaml, keys.schedule);
   yaml.Get("retry_interval", keys.schedule.retry_interval);
   yaml.Get("timeout", keys.scan.timeout);
   yaml.Get("max_concurrency", keys.scan.max_concurrency, 1);
@@ -47,42 +70,67 @@ Url CheckRegistry(const YamlMapping& yaml, const std::string& text) {
   return *std::move(registry);
 }
 
-std::string CheckRepository(const YamlMapping& yaml, const std::string& text) {
-  if (text.empty()) yaml.Fail("repository", "is required");
-  const Result<std::string> repository = ParseRepository(text);
-  if (!repository) yaml.Fail("repository", repository.error().message);
-  return *repository;
+// Of `repository` or `repositories`; at least one.
+std::vector<std::string> CheckRepositories(const YamlMapping& yaml, const std::string& one,
+                                           const std::vector<std::string>& several) {
+  const std::string key = yaml.Has("repositories") ? "repositories" : "repository";
+  if (yaml.Has("repository") && yaml.Has("repositories")) {
+    yaml.Fail(key, "expected either repository or repositories, not both");
+  }
+  if (one.empty() && several.empty()) yaml.Fail(key, "is required");
+  std::vector<std::string> repositories;
+  for (const std::string& text : several.empty() ? std::vector{one} : several) {
+    Result<std::string> repository = ParseRepository(text);
+    if (!repository) yaml.Fail(key, repository.error().message);
+    repositories.push_back(*std::move(repository));
+  }
+  if (repositories.size() > 1 && yaml.Has("name")) {
+    yaml.Fail("name", "expected none beside several repositories, which are named host/repository");
+  }
+  return repositories;
 }
 
-TargetOptions ReadTarget(YamlMapping& yaml, const ScanKeys& defaults,
-                         const ProxyEnvironment& environment, std::vector<std::string>& warnings) {
+// One for each of its repositories.
+std::vector<TargetOptions> ReadTargets(YamlMapping& yaml, const TargetKeys& defaults,
+                                       const ProxyEnvironment& environment,
+                                       std::vector<std::string>& warnings) {
   std::string name;
   std::string team;
   std::string registry;
   std::string repository;
-  ScanKeys keys = defaults;
+  std::vector<std::string> repositories;
+  ScanKeys keys = defaults.scan;
+  PolicyKeys policy = defaults.policy;
   yaml.Get("name", name);
   yaml.Get("team", team);
   yaml.Get("registry", registry);
   yaml.Get("repository", repository);
+  yaml.Get("repositories", repositories);
   Access access = ReadAccess(yaml, environment, warnings);
   yaml.GetMapping("scan", [&](YamlMapping& scan) { ReadScan(scan, keys); });
+  ReadPolicy(yaml, policy, warnings);
   yaml.Finish();  // a misspelt key is a better message than the missing one
 
+  const Url url = CheckRegistry(yaml, registry);
   TargetOptions target{
       .name = name,
       .team = team,
-      .registry = {CheckRegistry(yaml, registry), CheckRepository(yaml, repository),
-                   std::make_shared<const ConnectionOptions>(std::move(access.connection)),
+      .registry = {url, "", std::make_shared<const ConnectionOptions>(std::move(access.connection)),
                    std::move(access.token_realms)},
       .credentials = std::move(access.credentials),
       .scan = keys.scan,
       .schedule = keys.schedule,
-      .inventory = keys.inventory};
+      .inventory = keys.inventory,
+      .policy = policy.policy()};
   keys.selection.SetOptions(target.scan);
   target.inventory.selection = keys.selection.text();
-  if (target.name.empty()) target.name = target.registry.registry.host().text() + "/" + repository;
-  return target;
+  std::vector<TargetOptions> targets;
+  for (std::string& one : CheckRepositories(yaml, repository, repositories)) {
+    if (name.empty()) target.name = url.host().text() + "/" + one;
+    target.registry.repository = std::move(one);
+    targets.push_back(target);
+  }
+  return targets;
 }
 
 // Names are unique, and so are pairs of registry and repository: they are what series are told
@@ -97,7 +145,8 @@ class UniqueTargets {
         target.registry.registry.host().text() + "/" + target.registry.repository;
     const auto [other, added] = pairs_.emplace(pair, target.name);
     if (!added) {
-      yaml.Fail("repository", "target '" + other->second + "' is the same repository, " + pair);
+      yaml.Fail(yaml.Has("repositories") ? "repositories" : "repository",
+                "target '" + other->second + "' is the same repository, " + pair);
     }
   }
 
@@ -109,16 +158,20 @@ class UniqueTargets {
 Config ReadConfig(const YAML::Node& document, const std::string& path,
                   const ProxyEnvironment& environment) {
   Config config;
-  ScanKeys defaults;
+  TargetKeys defaults;
   UniqueTargets unique;
   YamlMapping yaml(document, {path, ""});
-  yaml.GetMapping("scan", [&](YamlMapping& scan) { ReadScan(scan, defaults); });
+  yaml.GetMapping("scan", [&](YamlMapping& scan) { ReadScan(scan, defaults.scan); });
+  ReadPolicy(yaml, defaults.policy, config.warnings);
   yaml.GetMapping("metrics", [&](YamlMapping& metrics) {
-    metrics.Get("max_endpoints", defaults.inventory.max_endpoints, 1);
+    metrics.Get("max_endpoints", defaults.scan.inventory.max_endpoints, 1);
+    metrics.Get("max_tags", defaults.scan.inventory.max_tags, 0);
   });
-  yaml.GetSequence("targets", [&](YamlMapping& target) {
-    config.targets.push_back(ReadTarget(target, defaults, environment, config.warnings));
-    unique.Check(target, config.targets.back());
+  yaml.GetSequence("targets", [&](YamlMapping& yaml_target) {
+    for (TargetOptions& target : ReadTargets(yaml_target, defaults, environment, config.warnings)) {
+      unique.Check(yaml_target, target);
+      config.targets.push_back(std::move(target));
+    }
   });
   yaml.Finish();
   if (config.targets.empty()) yaml.Fail("targets", "expected at least one target");

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <filesystem>
+#include <numeric>
 #include <utility>
 
 #include "exporter/config/duration.h"
@@ -32,6 +33,32 @@ bool IsUtf8(std::string_view text) {
     text.remove_prefix(length);
   }
   return true;
+}
+
+// How many characters have to be put in, taken out or changed to make one of the other.
+std::size_t Distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t changed = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, changed}));
+    }
+  }
+  return row.back();
+}
+
+// The one that may have been meant by `text`; null where none is near.
+const std::string* Nearest(const std::set<std::string>& names, const std::string& text) {
+  if (text.size() > 64) return nullptr;
+  const auto longer = std::ranges::find_if(
+      names, [&text](const std::string& name) { return name.starts_with(text); });
+  if (text.size() >= 3 && longer != names.end()) return &*longer;
+  const auto nearest = std::ranges::min_element(
+      names, {}, [&text](const std::string& name) { return Distance(name, text); });
+  if (nearest == names.end() || Distance(*nearest, text) > text.size() / 3 + 1) return nullptr;
+  return &*nearest;
 }
 
 }  // namespace
@@ -191,8 +218,13 @@ void YamlMapping::Finish() const {
             "unknown key without a value (a value with a comma needs quotes)");
     }
     std::string expected;
-    for (const std::string& known : known_) expected += (expected.empty() ? "" : ", ") + known;
-    Throw(PlaceOf(key), entry.first.Mark(), "unknown key (expected one of " + expected + ")");
+    if (const std::string* meant = Nearest(known_, key)) expected = "did you mean " + *meant + "? ";
+    expected += "expected one of ";
+    bool first = true;
+    for (const std::string& known : known_) {
+      expected += (std::exchange(first, false) ? "" : ", ") + known;
+    }
+    Throw(PlaceOf(key), entry.first.Mark(), "unknown key (" + expected + ")");
   }
 }
 

@@ -62,6 +62,7 @@ struct Monitor::Target {
   TargetState state;
   std::optional<TimerId> timer;
   std::optional<WallTime> next_scan;
+  bool begun = false;  // it was scheduled before
   bool scanning = false;
   bool loaded = true;
   bool saved = true;
@@ -122,7 +123,15 @@ bool Monitor::Claim(const std::string& name) {
 
 // Says when the next scan is due, by what is known of the last one, and sets the timer.
 void Monitor::Schedule(Target& target) {
-  target.next_scan = NextScan(target.options.schedule, LastScanOf(target.state), WallClock::now());
+  const WallTime now = WallClock::now();
+  const ScheduleOptions& schedule = target.options.schedule;
+  target.next_scan = NextScan(schedule, LastScanOf(target.state), now);
+  const bool with_others = schedule.cron || (!target.begun && *target.next_scan <= now);
+  target.begun = true;
+  if (with_others) {
+    *target.next_scan +=
+        std::chrono::duration_cast<WallClock::duration>(StartDelay(target.index, targets_.size()));
+  }
   SetTimer(target);
   Publish(target);
 }

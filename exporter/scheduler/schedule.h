@@ -30,8 +30,7 @@ Duration LongestInterval(const ScheduleOptions& options);
 
 // How much later than due the target at `index` of `count` begins, so that those due at the same
 // time (at start, or with the same cron schedule) do not all log in, list tags and open connections
-// in the same instant: a registry may take that for an
-// attack, and its rate limit is one for all.
+// in the same instant: a registry may take that for an attack, and its rate limit is one for all.
 // Evenly spread, 250 ms apart, or closer where the last one would else wait for more than 60 s.
 // Always the same for the same two numbers: a restart does not move a target.
 Duration StartDelay(std::size_t index, std::size_t count);

@@ -110,7 +110,8 @@ TEST(AccessKeys, AuthorizationIsABearerTokenOrItsFile) {
        "27: targets[0].authorization.type: expected Bearer, the only type there is (basic_auth is "
        "Basic)"},
       {"authorization: {credential: SECRET}",
-       "21: targets[0].authorization.credential: unknown key (expected one of credentials, "
+       "21: targets[0].authorization.credential: unknown key (did you mean credentials? expected "
+       "one of credentials, "
        "credentials_file, type)"},
       {"authorization: {credentials: TOP,SECRET}",
        "38: targets[0].authorization: unknown key without a value (a value with a comma needs "
@@ -280,7 +281,7 @@ TEST(AccessKeys, NoErrorShowsHalfOfAUrlsPassword) {
     ASSERT_FALSE(config) << text;
     EXPECT_THAT(config.error().message, Not(HasSubstr("SECRET")));
   }
-  EXPECT_THAT(Fault("tam:"), HasSubstr("targets[0].tam: unknown key (expected one of"))
+  EXPECT_THAT(Fault("tam:"), HasSubstr("targets[0].tam: unknown key (did you mean team? "))
       << "without braces it is only misspelt";
 }
 

@@ -253,21 +253,26 @@ TEST(Config, ErrorsNameFileLineColumnAndKey) {
   } kCases[] = {
       // Keys
       {target + "scans: {}\n",
-       "f.yml:4:1: scans: unknown key (expected one of metrics, scan, targets)"},
+       "f.yml:4:1: scans: unknown key (did you mean scan? expected one of metrics, policy, scan, "
+       "targets)"},
       {target + "    tam: x\n",
-       "f.yml:4:5: targets[0].tam: unknown key (expected one of authorization, basic_auth, "
-       "docker_config_file, name, no_proxy, proxy_from_environment, proxy_password_file, "
-       "proxy_url, registry, repository, scan, team, tls_config, token_realms)"},
+       "f.yml:4:5: targets[0].tam: unknown key (did you mean team? expected one of authorization, "
+       "basic_auth, docker_config_file, name, no_proxy, policy, proxy_from_environment, "
+       "proxy_password_file, proxy_url, registry, repositories, repository, scan, team, "
+       "tls_config, token_realms)"},
       {target + "    basic_auth:\n      user: x\n      username: x\n      password: y\n",
-       "f.yml:5:7: targets[0].basic_auth.user: unknown key (expected one of password, "
+       "f.yml:5:7: targets[0].basic_auth.user: unknown key (did you mean username? expected one of "
+       "password, "
        "password_file, username, username_file)"},
       {target + "    tls_config: {insecure: true}\n",
-       "f.yml:4:18: targets[0].tls_config.insecure: unknown key (expected one of ca_file, "
+       "f.yml:4:18: targets[0].tls_config.insecure: unknown key (did you mean "
+       "insecure_skip_verify? expected one of ca_file, "
        "cert_file, insecure_skip_verify, key_file, server_name)"},
       {"scan:\n  intervall: 1h\n" + target,
-       "f.yml:2:3: scan.intervall: unknown key (expected one of absent_after, forget_after, "
-       "interval, max_concurrency, max_requests_per_second, platforms, retry_interval, tags, "
-       "timeout)"},
+       "f.yml:2:3: scan.intervall: unknown key (did you mean interval? expected one of "
+       "absent_after, "
+       "forget_after, interval, max_concurrency, max_requests_per_second, platforms, "
+       "retry_interval, schedule, tags, timeout)"},
       {target + "scan: {absent_after: 0}\n",
        "f.yml:4:22: scan.absent_after: expected a whole number of at least 1, not '0'"},
       {target + "metrics: {max_endpoints: 0}\n",

@@ -158,7 +158,8 @@ TEST(SelectionKeys, ErrorsNameFileLineColumnAndKey) {
       {"tags: {newest: all}",
        "1:23: scan.tags.newest: expected a whole number of at least 0, not 'all'"},
       {"tags: {newst: 1}",
-       "1:15: scan.tags.newst: unknown key (expected one of exclude, include, newest)"},
+       "1:15: scan.tags.newst: unknown key (did you mean newest? expected one of exclude, include, "
+       "newest)"},
       {"platforms: linux/amd64", "1:19: scan.platforms: expected a list"},
       {"platforms: [linux]",
        "1:19: scan.platforms: 'linux' is not a platform (expected one like linux/amd64)"},
