@@ -63,6 +63,15 @@ CLI::App* AddServe(CLI::App& app, ServeCommand& command) {
         return path.starts_with("/") ? std::string() : "'" + path + "' does not begin with /";
       });
   serve->add_flag("--web.enable-lifecycle", command.web.enable_lifecycle, "Allow POST /-/scan");
+  serve
+      ->add_option("--shard.index", command.shard.index,
+                   "Which part of the targets to scan, from 0 (default 0)")
+      ->option_text("N");
+  serve
+      ->add_option("--shard.total", command.shard.total,
+                   "How many processes share the targets (default 1)")
+      ->option_text("N")
+      ->check(CLI::PositiveNumber);
   AddChoice(*serve, "--log.level", command.log_level, kLogLevels,
             "Least level logged (default info)");
   AddChoice(*serve, "--log.format", command.log_format, kLogFormats,

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -45,6 +46,13 @@ Result<server::ServerOptions> ReadAddresses(const std::vector<std::string>& text
   return options;
 }
 
+Status CheckShard(const ShardOptions& shard) {
+  if (shard.index < shard.total) return Ok();
+  return Error{ErrorKind::kInternal, "--shard.index is " + std::to_string(shard.index) +
+                                         ", which is not below --shard.total, " +
+                                         std::to_string(shard.total)};
+}
+
 // Takes the signals meant for the program away from this thread and all it starts, so that Wait
 // gets them.
 class Signals {
@@ -77,8 +85,10 @@ int RunServe(const ServeCommand& command) {
   const Logger logger(command.log_level, command.log_format);
   Result<Config> config = LoadTargets(command);
   Result<server::ServerOptions> addresses = ReadAddresses(command.listen_addresses);
+  const Status shard = CheckShard(command.shard);
   for (const Error* error :
-       {config ? nullptr : &config.error(), addresses ? nullptr : &addresses.error()}) {
+       {config ? nullptr : &config.error(), addresses ? nullptr : &addresses.error(),
+        shard ? nullptr : &shard.error()}) {
     if (error == nullptr) continue;
     logger.Error("Not usable as configured", {{"err", error->message}});
     return kExitUsage;
@@ -92,6 +102,17 @@ int RunServe(const ServeCommand& command) {
         command.config_file.empty() ? "the default configuration" : command.config_file.c_str(),
         config->targets.size());
     return kExitComplete;
+  }
+
+  if (command.shard.total > 1) {
+    const std::size_t all = config->targets.size();
+    std::erase_if(config->targets, [&command](const TargetOptions& target) {
+      return ShardOf(target, command.shard.total) != command.shard.index;
+    });
+    logger.Info("Scans a part of the targets", {{"shard", command.shard.index},
+                                                {"shards", command.shard.total},
+                                                {"targets", config->targets.size()},
+                                                {"of", all}});
   }
 
   Result<Storage> storage = Storage::Open(command.storage_path);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "exporter/common/log.h"
+#include "exporter/monitor/shard.h"
 #include "exporter/web/options.h"
 
 namespace registry_backend {
@@ -15,6 +16,7 @@ struct ServeCommand {
   std::string storage_path = "data/";
   std::vector<std::string> listen_addresses = {":9877"};
   WebOptions web;
+  ShardOptions shard;
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kLogfmt;
 };
