@@ -1,7 +1,9 @@
 #include "exporter/commands/scan.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -155,7 +157,8 @@ int ExitCodeOf(ScanOutcome outcome) {
   return kExitFailed;
 }
 
-void Print(const std::vector<std::unique_ptr<Job>>& jobs, ReportOutput output) {
+// False where not all of it could be written.
+bool Print(const std::vector<std::unique_ptr<Job>>& jobs, ReportOutput output) {
   const TextSink print = [](std::string_view text) {
     std::fwrite(text.data(), 1, text.size(), stdout);
   };
@@ -164,13 +167,14 @@ void Print(const std::vector<std::unique_ptr<Job>>& jobs, ReportOutput output) {
   };
   if (output != ReportOutput::kJson) {
     for (const auto& job : jobs) print(MakeSummary(subject_of(*job), job->result));
-    return;
+    return std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
   }
   JsonWriter writer(JsonWriter::Layout::kIndented, print);
   if (jobs.size() != 1) writer.BeginArray();
   for (const auto& job : jobs) WriteReport(subject_of(*job), job->result, writer);
   if (jobs.size() != 1) writer.EndArray();
   writer.EndDocument();
+  return std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
 }
 
 // Says on standard error what kept scans from being complete; returns the worst outcome.
@@ -218,8 +222,11 @@ int RunScan(const ScanCommand& command) {
     }
   }
   RunJobs(loop, jobs);
-  Print(jobs, command.output);
-  return ExitCodeOf(Complain(jobs));
+  const bool printed = Print(jobs, command.output);
+  const int code = ExitCodeOf(Complain(jobs));
+  if (printed) return code;
+  PrintError(std::string("the report cannot be written: ") + std::strerror(errno));
+  return kExitFailed;
 }
 
 }  // namespace registry_backend

@@ -337,7 +337,8 @@ Result<Authenticator::Token> Authenticator::ReadToken(Result<Reply> reply) const
     Error error = std::move(reply).error();
     error.message = "no token: " + error.message;
     if (error.kind == ErrorKind::kAuth && error.status != 0) {
-      error.message += " (wrong or expired credentials?)";
+      error.message += credentials_.anonymous() ? " (it was shown no credentials)"
+                                                : " (wrong or expired credentials?)";
     }
     return error;
   }

@@ -92,6 +92,20 @@ TEST(CommandLine, SaysItsVersionAndItsUsage) {
   EXPECT_NE(RunProgram({"serve", "--help"}).out.find("--web.listen-address"), std::string::npos);
 }
 
+TEST(CommandLine, AReportThatCannotBeWrittenIsNoSuccess) {
+  sim::Simulator registry(sim::Options{}, TeamApp());
+  for (const std::string output : {"json", "summary"}) {
+    const RunResult run = testing::RunToEnd(
+        {"sh", "-c",
+         std::string(REGISTRY_BACKEND_EXPORTER) + " scan --registry " + registry.base_url() +
+             " --repository team/app --output " + output + " >/dev/full"},
+        testing::HermeticOptions());
+    EXPECT_EQ(run.exit_code, 1) << output;
+    EXPECT_NE(run.err.find("the report cannot be written: No space left"), std::string::npos)
+        << run.err;
+  }
+}
+
 TEST(CommandLine, WhatItCannotUseIsAUsageErrorThatNamesIt) {
   const std::pair<std::vector<std::string>, std::string> cases[] = {
       {{"scan", "--nonsense"}, "--nonsense"},
