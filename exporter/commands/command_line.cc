@@ -62,7 +62,8 @@ CLI::App* AddServe(CLI::App& app, ServeCommand& command) {
       ->check([](const std::string& path) {
         return path.starts_with("/") ? std::string() : "'" + path + "' does not begin with /";
       });
-  serve->add_flag("--web.enable-lifecycle", command.web.enable_lifecycle, "Allow POST /-/scan");
+  serve->add_flag("--web.enable-lifecycle", command.web.enable_lifecycle,
+                  "Allow POST /-/scan and /-/reload");
   serve
       ->add_option("--shard.index", command.shard.index,
                    "Which part of the targets to scan, from 0 (default 0)")

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
@@ -36,6 +37,61 @@ Result<Config> LoadTargets(const ServeCommand& command) {
   return Config{{std::move(target)}, {}};
 }
 
+// Those of this process's shard.
+Result<Config> LoadShard(const ServeCommand& command, const Logger& logger) {
+  Result<Config> config = LoadTargets(command);
+  if (!config) return config;
+  for (const std::string& warning : config->warnings) {
+    logger.Warn("Configured dangerously", {{"what", warning}});
+  }
+  if (command.shard.total == 1) return config;
+  const std::size_t all = config->targets.size();
+  std::erase_if(config->targets, [&command](const TargetOptions& target) {
+    return ShardOf(target, command.shard.total) != command.shard.index;
+  });
+  logger.Info("Scans a part of the targets", {{"shard", command.shard.index},
+                                              {"shards", command.shard.total},
+                                              {"targets", config->targets.size()},
+                                              {"of", all}});
+  return config;
+}
+
+// Reads the configuration anew: a bad one keeps the old one. Thread-safe.
+class Reloader {
+ public:
+  Reloader(const ServeCommand& command, Monitor& monitor, Logger logger)
+      : command_(command), monitor_(monitor), logger_(std::move(logger)) {}
+
+  Status Reload() {
+    const std::lock_guard one_at_a_time(reloading_);
+    Result<Config> config = LoadShard(command_, logger_);
+    if (config) monitor_.Reload(std::move(config->targets));
+    const std::lock_guard lock(mutex_);
+    state_.successful = config.ok();
+    if (config) {
+      state_.last_success = WallClock::now();
+      logger_.Info("Configuration reloaded", {{"file", command_.config_file}});
+      return Ok();
+    }
+    logger_.Error("Configuration is not usable; the old one is kept",
+                  {{"err", config.error().message}});
+    return config.error();
+  }
+
+  [[nodiscard]] ReloadState state() const {
+    const std::lock_guard lock(mutex_);
+    return state_;
+  }
+
+ private:
+  const ServeCommand& command_;
+  Monitor& monitor_;
+  const Logger logger_;
+  std::mutex reloading_;
+  mutable std::mutex mutex_;
+  ReloadState state_{true, WallClock::now()};  // guarded by mutex_
+};
+
 Result<server::ServerOptions> ReadAddresses(const std::vector<std::string>& texts) {
   server::ServerOptions options;
   for (const std::string& text : texts) {
@@ -65,13 +121,13 @@ class Signals {
   }
 
   // Returns with the name of the one that ends the program.
-  [[nodiscard]] std::string_view WaitForEnd(const Logger& logger) const {
+  // SIGHUP has the configuration read anew.
+  [[nodiscard]] std::string_view WaitForEnd(Reloader& reloader) const {
     while (true) {
       int signal = 0;
       sigwait(&set_, &signal);
       if (signal != SIGHUP) return signal == SIGTERM ? "SIGTERM" : "SIGINT";
-      logger.Warn("The configuration is read at start only; restart to change it",
-                  {{"signal", "SIGHUP"}});
+      static_cast<void>(reloader.Reload());  // it has logged what came of it
     }
   }
 
@@ -83,18 +139,14 @@ class Signals {
 
 int RunServe(const ServeCommand& command) {
   const Logger logger(command.log_level, command.log_format);
-  Result<Config> config = LoadTargets(command);
-  Result<server::ServerOptions> addresses = ReadAddresses(command.listen_addresses);
   const Status shard = CheckShard(command.shard);
+  Result<Config> config = shard ? LoadShard(command, logger) : shard.error();
+  Result<server::ServerOptions> addresses = ReadAddresses(command.listen_addresses);
   for (const Error* error :
-       {config ? nullptr : &config.error(), addresses ? nullptr : &addresses.error(),
-        shard ? nullptr : &shard.error()}) {
+       {config ? nullptr : &config.error(), addresses ? nullptr : &addresses.error()}) {
     if (error == nullptr) continue;
     logger.Error("Not usable as configured", {{"err", error->message}});
     return kExitUsage;
-  }
-  for (const std::string& warning : config->warnings) {
-    logger.Warn("Configured dangerously", {{"what", warning}});
   }
   if (command.check_only) {
     std::printf(
@@ -102,17 +154,6 @@ int RunServe(const ServeCommand& command) {
         command.config_file.empty() ? "the default configuration" : command.config_file.c_str(),
         config->targets.size());
     return kExitComplete;
-  }
-
-  if (command.shard.total > 1) {
-    const std::size_t all = config->targets.size();
-    std::erase_if(config->targets, [&command](const TargetOptions& target) {
-      return ShardOf(target, command.shard.total) != command.shard.index;
-    });
-    logger.Info("Scans a part of the targets", {{"shard", command.shard.index},
-                                                {"shards", command.shard.total},
-                                                {"targets", config->targets.size()},
-                                                {"of", all}});
   }
 
   Result<Storage> storage = Storage::Open(command.storage_path);
@@ -129,8 +170,11 @@ int RunServe(const ServeCommand& command) {
   Pacer pacer;
   Monitor monitor({loop, transport, pacer, &http_metrics}, *std::move(storage),
                   std::move(config->targets), logger);
+  Reloader reloader(command, monitor, logger);
+  const Reloading reloading{[&reloader] { return reloader.Reload(); },
+                            [&reloader] { return reloader.state(); }};
   server::Server server(*std::move(addresses),
-                        MakeRouter(command.web, build, monitor, http_metrics), logger);
+                        MakeRouter(command.web, build, monitor, http_metrics, reloading), logger);
   if (const Status started = server.Start(); !started) {
     logger.Error("Cannot serve", {{"err", started.error().message}});
     return kExitFailed;
@@ -140,7 +184,8 @@ int RunServe(const ServeCommand& command) {
   }
   monitor.Start();
   std::thread network([&loop] { loop.Run(); });
-  logger.Info("Stopping", {{"signal", signals.WaitForEnd(logger)}});
+  logger.Info("Stopping", {{"signal", signals.WaitForEnd(reloader)}});
+  monitor.Stop();
   loop.Stop();
   network.join();
   server.Stop();

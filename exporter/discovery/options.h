@@ -21,6 +21,8 @@ struct ScanOptions {
   // Of an index only the manifests for these, written os/architecture[/variant]; without a variant
   // all variants. Empty: all, attestations and artifacts included.
   std::vector<std::string> platforms;
+
+  bool operator==(const ScanOptions&) const = default;
 };
 
 // What earlier scans leave for this one.

@@ -35,6 +35,8 @@ Result<std::unique_ptr<RE2::Set>> Compile(const std::vector<std::string>& patter
 struct TagFilter::Patterns {
   std::unique_ptr<RE2::Set> include;  // null: every tag
   std::unique_ptr<RE2::Set> exclude;  // null: none
+  std::vector<std::string> include_texts;
+  std::vector<std::string> exclude_texts;
 };
 
 Result<TagFilter> TagFilter::Make(const std::vector<std::string>& include,
@@ -44,8 +46,8 @@ Result<TagFilter> TagFilter::Make(const std::vector<std::string>& include,
   Result<std::unique_ptr<RE2::Set>> excluded = Compile(exclude);
   if (!excluded) return excluded.error();
   TagFilter filter;
-  filter.patterns_ =
-      std::make_shared<const Patterns>(Patterns{*std::move(included), *std::move(excluded)});
+  filter.patterns_ = std::make_shared<const Patterns>(
+      Patterns{*std::move(included), *std::move(excluded), include, exclude});
   return filter;
 }
 
@@ -57,6 +59,13 @@ bool TagFilter::Matches(std::string_view tag) const {
   };
   return (!patterns_->include || matches(patterns_->include)) &&
          (!patterns_->exclude || !matches(patterns_->exclude));
+}
+
+bool TagFilter::operator==(const TagFilter& other) const {
+  if (patterns_ == other.patterns_) return true;
+  return patterns_ && other.patterns_ &&
+         patterns_->include_texts == other.patterns_->include_texts &&
+         patterns_->exclude_texts == other.patterns_->exclude_texts;
 }
 
 }  // namespace registry_backend

@@ -22,6 +22,9 @@ class TagFilter {
 
   [[nodiscard]] bool Matches(std::string_view tag) const;
 
+  // Whether both were made of the same patterns.
+  bool operator==(const TagFilter& other) const;
+
  private:
   struct Patterns;
   std::shared_ptr<const Patterns> patterns_;  // null: every tag

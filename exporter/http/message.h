@@ -81,6 +81,8 @@ class RequestObserver {
                          Duration took) = 0;
   // Once for every request about to be sent again; `reason` is an ErrorKind's name.
   virtual void OnRetry(std::string_view registry, std::string_view reason) = 0;
+  // There is no target on this registry any more.
+  virtual void OnRegistryGone(std::string_view registry) = 0;
 };
 
 }  // namespace registry_backend

@@ -12,6 +12,10 @@ void Pacer::Limit(const Origin& origin, double requests_per_second) {
   lane.spacing = std::max(lane.spacing, spacing);
 }
 
+void Pacer::ClearLimits() {
+  for (auto& [origin, lane] : lanes_) lane.spacing = Duration::zero();
+}
+
 Time Pacer::Reserve(const Origin& origin, Time now) {
   const auto lane = lanes_.find(origin);
   if (lane == lanes_.end()) return now;

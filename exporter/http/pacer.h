@@ -16,6 +16,9 @@ class Pacer {
   // lowest holds.
   void Limit(const Origin& origin, double requests_per_second);
 
+  // Takes all limits back; places that were given, and holds, stay.
+  void ClearLimits();
+
   // The instant at which the caller may send its next request to `origin`: now or later. Each call
   // takes the place it is given.
   Time Reserve(const Origin& origin, Time now);

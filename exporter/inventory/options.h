@@ -16,6 +16,8 @@ struct InventoryOptions {
   std::size_t max_tags = 20;  // newest ones that are kept; never more than TargetState::kMaxTags
   // Which tags scans go by, as text. A complete scan after an edit of it raises no change.
   std::string selection;
+
+  bool operator==(const InventoryOptions&) const = default;
 };
 
 }  // namespace registry_backend

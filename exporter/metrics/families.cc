@@ -331,6 +331,19 @@ std::vector<MetricFamily> StorageFamilies(const Snapshot& snapshot) {
   return families;
 }
 
+std::vector<MetricFamily> ReloadFamilies(const ReloadState& state) {
+  Family successful("exporter_config_last_reload_successful",
+                    "Whether the newest attempt to read the configuration was successful.");
+  successful.Add({}, state.successful ? 1 : 0);
+  Family when("exporter_config_last_reload_success_timestamp_seconds",
+              "When the configuration was last read successfully.");
+  when.Add({}, UnixSeconds(state.last_success));
+  std::vector<MetricFamily> families;
+  successful.MoveTo(families);
+  when.MoveTo(families);
+  return families;
+}
+
 MetricFamily BuildInfoFamily(const BuildInfo& build) {
   std::vector<MetricFamily> families;
   Family family("exporter_build_info", "The exporter's version, revision and compiler.");

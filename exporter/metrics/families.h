@@ -23,6 +23,13 @@ std::vector<prometheus::MetricFamily> TargetFamilies(const Snapshot& snapshot);
 // Whether the inventories of all targets are as they should be on disk. Pure.
 std::vector<prometheus::MetricFamily> StorageFamilies(const Snapshot& snapshot);
 
+// How the configuration was read last.
+struct ReloadState {
+  bool successful = true;  // the newest attempt
+  WallTime last_success;
+};
+std::vector<prometheus::MetricFamily> ReloadFamilies(const ReloadState& state);
+
 prometheus::MetricFamily BuildInfoFamily(const BuildInfo& build);
 
 }  // namespace registry_backend

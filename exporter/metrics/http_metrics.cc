@@ -29,26 +29,48 @@ HttpMetrics::HttpMetrics()
                    .Help("Requests sent again after a failure that may pass, by its reason.")
                    .Register(registry_)) {}
 
+HttpMetrics::Series& HttpMetrics::SeriesOf(const std::string& registry) {
+  const auto [known, added] = series_.try_emplace(registry);
+  // Known from the first request on, so that a rate sees the first retry.
+  if (added) {
+    for (const ErrorKind reason : kRetriedErrorKinds) {
+      known->second.retries.insert(
+          &retries_.Add({{"registry", registry}, {"reason", std::string(ReasonName(reason))}}));
+    }
+  }
+  return known->second;
+}
+
 void HttpMetrics::OnRequest(std::string_view registry, std::string_view operation, int status,
                             Duration took) {
   const std::string host(registry);
-  // Known from the first request on, so that a rate sees the first retry.
-  if (registries_.insert(host).second) {
-    for (const ErrorKind reason : kRetriedErrorKinds) {
-      retries_.Add({{"registry", host}, {"reason", std::string(ReasonName(reason))}});
-    }
-  }
   const std::string name(operation);
-  requests_
-      .Add({{"registry", host},
-            {"operation", name},
-            {"code", status == 0 ? "error" : std::to_string(status)}})
-      .Increment();
-  durations_.Add({{"registry", host}, {"operation", name}}, kSeconds).Observe(Seconds(took));
+  const std::string code = status == 0 ? "error" : std::to_string(status);
+  prometheus::Counter& count =
+      requests_.Add({{"registry", host}, {"operation", name}, {"code", code}});
+  prometheus::Histogram& durations =
+      durations_.Add({{"registry", host}, {"operation", name}}, kSeconds);
+  count.Increment();
+  durations.Observe(Seconds(took));
+  Series& series = SeriesOf(host);
+  series.requests.insert(&count);
+  series.durations.insert(&durations);
 }
 
 void HttpMetrics::OnRetry(std::string_view registry, std::string_view reason) {
-  retries_.Add({{"registry", std::string(registry)}, {"reason", std::string(reason)}}).Increment();
+  const std::string host(registry);
+  prometheus::Counter& count = retries_.Add({{"registry", host}, {"reason", std::string(reason)}});
+  count.Increment();
+  SeriesOf(host).retries.insert(&count);
+}
+
+void HttpMetrics::OnRegistryGone(std::string_view registry) {
+  const auto known = series_.find(registry);
+  if (known == series_.end()) return;
+  for (prometheus::Counter* count : known->second.requests) requests_.Remove(count);
+  for (prometheus::Histogram* durations : known->second.durations) durations_.Remove(durations);
+  for (prometheus::Counter* count : known->second.retries) retries_.Remove(count);
+  series_.erase(known);
 }
 
 }  // namespace registry_backend

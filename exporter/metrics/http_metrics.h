@@ -2,6 +2,8 @@
 
 #include <prometheus/registry.h>
 
+#include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -19,6 +21,8 @@ class HttpMetrics final : public RequestObserver {
   void OnRequest(std::string_view registry, std::string_view operation, int status,
                  Duration took) override;
   void OnRetry(std::string_view registry, std::string_view reason) override;
+  // Its series end.
+  void OnRegistryGone(std::string_view registry) override;
 
   [[nodiscard]] std::vector<prometheus::MetricFamily> Collect() const {
     return registry_.Collect();
@@ -29,7 +33,16 @@ class HttpMetrics final : public RequestObserver {
   prometheus::Family<prometheus::Counter>& requests_;
   prometheus::Family<prometheus::Histogram>& durations_;
   prometheus::Family<prometheus::Counter>& retries_;
-  std::set<std::string> registries_;  // that a request was sent to; network thread only
+  // Series of one registry.
+  struct Series {
+    std::set<prometheus::Counter*> requests;
+    std::set<prometheus::Histogram*> durations;
+    std::set<prometheus::Counter*> retries;
+  };
+  Series& SeriesOf(const std::string& registry);
+
+  // Of registries that a request was sent to; network thread only.
+  std::map<std::string, Series, std::less<>> series_;
 };
 
 }  // namespace registry_backend

@@ -6,9 +6,8 @@
 #include <optional>
 #include <utility>
 
-#include "exporter/discovery/scanner.h"
 #include "exporter/inventory/apply.h"
-#include "exporter/monitor/target_store.h"
+#include "exporter/monitor/target.h"
 #include "exporter/scheduler/schedule.h"
 
 namespace registry_backend {
@@ -22,10 +21,6 @@ void ReturnFreeMemory() {
 #ifdef __GLIBC__
   malloc_trim(0);
 #endif
-}
-
-ReportSubject SubjectOf(const TargetOptions& options) {
-  return {options.registry.registry, options.registry.repository};
 }
 
 std::optional<LastScan> LastScanOf(const TargetState& state) {
@@ -46,73 +41,56 @@ ScanHints HintsOf(const TargetState& state) {
 
 }  // namespace
 
-struct Monitor::Target {
-  Target(std::size_t position, TargetOptions target_options, Network network,
-         const Storage& storage, const Logger& logger)
-      : index(position),
-        options(std::move(target_options)),
-        store(storage, SubjectOf(options), logger),
-        client(network, options.registry) {}
-
-  const std::size_t index;
-  const TargetOptions options;
-  TargetStore store;  // for the worker
-  RegistryClient client;
-  std::unique_ptr<Scanner> scanner;  // null: not scanning
-  TargetState state;
-  std::optional<TimerId> timer;
-  std::optional<WallTime> next_scan;
-  bool begun = false;  // it was scheduled before
-  bool scanning = false;
-  bool loaded = true;
-  bool saved = true;
-};
-
 Monitor::Monitor(Network network, Storage storage, std::vector<TargetOptions> targets,
                  Logger logger)
     : network_(network),
       logger_(std::move(logger)),
       storage_(std::move(storage)),
-      published_(std::make_shared<const Snapshot>(
-          Snapshot{std::vector<std::shared_ptr<const TargetSnapshot>>(targets.size())})) {
+      published_(std::make_shared<const Snapshot>()) {
   const Status writable = storage_.TryToWrite();
   if (!writable) {
     logger_.Error("Storage cannot be written; what is known will not survive a restart",
                   {{"err", writable.error().message}});
   }
   for (TargetOptions& options : targets) {
-    network_.pacer.Limit(options.registry.registry.origin(), options.scan.max_requests_per_second);
-    targets_.push_back(
-        std::make_unique<Target>(targets_.size(), std::move(options), network_, storage_, logger_));
-    Target& target = *targets_.back();
-    TargetStore::Loaded loaded = target.store.Load(WallClock::now());
-    target.state = std::move(loaded.state);
-    target.loaded = loaded.intact;
-    target.saved = writable.ok();
-    Publish(target);
+    names_.insert(options.name);
+    auto store = std::make_shared<TargetStore>(storage_, SubjectOf(options), logger_);
+    TargetStore::Loaded loaded = store->Load(WallClock::now());
+    targets_.push_back(MakeArrived({std::move(options), std::move(store), std::move(loaded)}));
+    targets_.back()->saved = writable.ok();
   }
+  LimitPace();
+  PublishAll();
 }
 
-Monitor::~Monitor() { stopping_.request_stop(); }
+Monitor::~Monitor() { Stop(); }
 
 void Monitor::Start() {
   network_.loop.Post([this] {
+    started_ = true;
     for (const auto& target : targets_) Schedule(*target);
+    LogSchedule();
   });
 }
 
 Monitor::ScanRequest Monitor::RequestScan(std::string_view name) {
-  bool known = false;
-  bool accepted = false;
-  for (const auto& target : targets_) {
-    if (!name.empty() && target->options.name != name) continue;
-    known = true;
-    if (!Claim(target->options.name)) continue;
-    accepted = true;
-    network_.loop.Post([this, wanted = target.get()] { ReadCredentialsAndScan(*wanted); });
+  std::vector<std::string> wanted;
+  {
+    const std::lock_guard lock(mutex_);
+    if (name.empty()) wanted.assign(names_.begin(), names_.end());
+    if (names_.contains(std::string(name))) wanted.emplace_back(name);
   }
-  if (!known) return ScanRequest::kUnknownTarget;
-  return accepted ? ScanRequest::kAccepted : ScanRequest::kAlreadyScanning;
+  if (wanted.empty()) return ScanRequest::kUnknownTarget;
+  std::erase_if(wanted, [this](const std::string& one) { return !Claim(one); });
+  if (wanted.empty()) return ScanRequest::kAlreadyScanning;
+  network_.loop.Post([this, wanted = std::move(wanted)] {
+    for (const auto& target : targets_) {
+      const bool is_wanted = std::ranges::find(wanted, target->options.name) != wanted.end();
+      if (is_wanted && !target->scanning) ReadCredentialsAndScan(*target);
+    }
+    FreeClaims();
+  });
+  return ScanRequest::kAccepted;
 }
 
 // Whether no scan of the target is under way; if so, one is from now on.
@@ -121,19 +99,31 @@ bool Monitor::Claim(const std::string& name) {
   return busy_.insert(name).second;
 }
 
-// Says when the next scan is due, by what is known of the last one, and sets the timer.
+// Of targets that went before what they were claimed for began.
+void Monitor::FreeClaims() {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(busy_, [this](const std::string& name) { return !names_.contains(name); });
+}
+
+// Has the next scan made when it is due. Before Start none is.
 void Monitor::Schedule(Target& target) {
+  if (started_) {
+    target.next_scan = NextScanOf(target);
+    target.begun = true;
+    SetTimer(target);
+  }
+  Publish(target);
+}
+
+// When the next scan is due, by what is known of the last one.
+WallTime Monitor::NextScanOf(const Target& target) const {
   const WallTime now = WallClock::now();
   const ScheduleOptions& schedule = target.options.schedule;
-  target.next_scan = NextScan(schedule, LastScanOf(target.state), now);
-  const bool with_others = schedule.cron || (!target.begun && *target.next_scan <= now);
-  target.begun = true;
-  if (with_others) {
-    *target.next_scan +=
-        std::chrono::duration_cast<WallClock::duration>(StartDelay(target.index, targets_.size()));
-  }
-  SetTimer(target);
-  Publish(target);
+  const WallTime due = NextScan(schedule, LastScanOf(target.state), now);
+  const bool with_others = schedule.cron || (!target.begun && due <= now);
+  if (!with_others) return due;
+  return due +
+         std::chrono::duration_cast<WallClock::duration>(StartDelay(target.index, targets_.size()));
 }
 
 // The timer's clock stands still while the machine sleeps and does not follow the wall clock when
@@ -160,6 +150,7 @@ void Monitor::ReadCredentialsAndScan(Target& target) {
   target.scanning = true;
   Publish(target);
   logger_.Info("Scan started", {{"target", target.options.name}});
+  ++target.at_workers;
   // A helper may hang until its deadline: no inventory waits for that.
   const bool may_hang = target.options.credentials.kind == CredentialsSource::Kind::kDockerConfig;
   (may_hang ? helpers_ : worker_).Post([this, &target] {
@@ -174,12 +165,17 @@ void Monitor::ReadCredentialsAndScan(Target& target) {
 }
 
 void Monitor::Scan(Target& target, Result<Credentials> credentials) {
+  --target.at_workers;
+  if (target.is_gone) {
+    LetGo(target);
+    return;
+  }
   if (!credentials) {
     Finish(target, ScanThatCouldNotBegin(credentials.error(), WallClock::now()));
     return;
   }
-  target.client.SetCredentials(std::move(credentials).value());
-  target.scanner = std::make_unique<Scanner>(network_.loop, target.client, target.options.scan,
+  target.client->SetCredentials(std::move(credentials).value());
+  target.scanner = std::make_unique<Scanner>(network_.loop, *target.client, target.options.scan,
                                              HintsOf(target.state));
   target.scanner->Start([this, &target](ScanResult result) { Finish(target, std::move(result)); });
 }
@@ -191,9 +187,11 @@ void Monitor::Finish(Target& target, ScanResult result) {
   TargetState state = target.state;
   Apply(result, target.options.inventory, state);
   LogChanges(target, state, result.finished);
+  target.saving = true;
+  ++target.at_workers;
   worker_.Post([this, &target, state = std::move(state),
                 result = std::make_shared<const ScanResult>(std::move(result))]() mutable {
-    Status saved = target.store.Save(state, *result);
+    Status saved = target.store->Save(state, *result);
     result.reset();
     ReturnFreeMemory();
     network_.loop.Post(
@@ -208,12 +206,33 @@ void Monitor::Saved(Target& target, const Status& saved, TargetState state) {
     logger_.Error("Inventory is not saved",
                   {{"target", target.options.name}, {"err", saved.error().message}});
   }
+  --target.at_workers;
+  target.saving = false;
+  if (target.is_gone) {
+    if (target.heir != nullptr) Settle(*target.heir, saved.ok(), std::move(state));
+    LetGo(target);
+  } else {
+    Settle(target, saved.ok(), std::move(state));
+  }
+}
+
+// A scan of the target, or of the one it took the place of, has been saved.
+void Monitor::Settle(Target& target, bool saved, TargetState state) {
   target.state = std::move(state);
-  target.saved = saved.ok();
-  target.scanning = false;
+  target.saved = saved;
+  target.scanning = target.saving = false;
   Schedule(target);
   const std::lock_guard lock(mutex_);
   busy_.erase(target.options.name);
+}
+
+void Monitor::LogSchedule() const {
+  const auto next = std::ranges::min_element(
+      targets_, {}, [](const auto& target) { return target->next_scan.value_or(WallTime::max()); });
+  if (next == targets_.end() || !(*next)->next_scan) return;
+  logger_.Info("Scans are scheduled", {{"targets", targets_.size()},
+                                       {"next", FormatRfc3339(*(*next)->next_scan)},
+                                       {"target", (*next)->options.name}});
 }
 
 void Monitor::LogChanges(const Target& target, const TargetState& state, WallTime at) const {
@@ -248,9 +267,14 @@ void Monitor::LogResult(const Target& target, const ScanResult& result) const {
 }
 
 void Monitor::Publish(Target& target) {
-  const TargetOptions& options = target.options;
   auto next = std::make_shared<Snapshot>(*published_.Get());
-  next->targets[target.index] = std::make_shared<const TargetSnapshot>(
+  next->targets[target.index] = Picture(target);
+  published_.Set(std::move(next));
+}
+
+std::shared_ptr<const TargetSnapshot> Monitor::Picture(const Target& target) {
+  const TargetOptions& options = target.options;
+  return std::make_shared<const TargetSnapshot>(
       TargetSnapshot{.name = options.name,
                      .team = options.team,
                      .registry = options.registry.registry.host().text(),
@@ -262,7 +286,6 @@ void Monitor::Publish(Target& target) {
                      .loaded = target.loaded,
                      .saved = target.saved,
                      .policy = options.policy});
-  published_.Set(std::move(next));
 }
 
 }  // namespace registry_backend

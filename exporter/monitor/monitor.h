@@ -1,5 +1,7 @@
 #pragma once
 
+#include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -36,6 +38,16 @@ class Monitor {
   // passed. Once; thread-safe.
   void Start();
 
+  // Puts other targets in the place of those there are, in one step: what is known of a registry's
+  // repository stays whatever else is edited of its target; a target that is unchanged goes on as
+  // it was, a scan of one that is edited begins anew, those that are no longer there end and leave
+  // the Snapshot, new ones are scanned as at the start. Returns when that is done, or Stop was
+  // called. Thread-safe, but not for the network thread.
+  void Reload(std::vector<TargetOptions> targets);
+
+  // Ends what others wait for in Reload, and credential helpers. Thread-safe.
+  void Stop() { stopping_.request_stop(); }
+
   // Asks for a scan of the target named, or of every target where `name` is empty; then kAccepted
   // says that at least one scan begins. Thread-safe.
   ScanRequest RequestScan(std::string_view name);
@@ -46,27 +58,53 @@ class Monitor {
  private:
   struct Target;
 
+  // A target to be, with what storage has of it.
+  struct Arrival;
+  using Arrivals = std::vector<Arrival>;
+
+  void LoadArrivals(const std::shared_ptr<Arrivals>& arrivals,
+                    const std::function<void()>& replaced);
+  void Replace(Arrivals& arrivals);
+  [[nodiscard]] std::unique_ptr<Target> MakeArrived(Arrival arrival) const;
+  [[nodiscard]] std::unique_ptr<Target> MakeHeir(Target& old, TargetOptions options);
+  void Retire(std::unique_ptr<Target> target);
+  void LetGo(Target& target);
+  void TakeNames(const std::set<std::string>& were_scanning);
+  void LimitPace();
+  void PublishAll();
+
   [[nodiscard]] bool Claim(const std::string& name);
+  void FreeClaims();
   void Schedule(Target& target);
+  [[nodiscard]] WallTime NextScanOf(const Target& target) const;
   void SetTimer(Target& target);
   void Due(Target& target);
   void ReadCredentialsAndScan(Target& target);
   void Scan(Target& target, Result<Credentials> credentials);
   void Finish(Target& target, ScanResult result);
   void Saved(Target& target, const Status& saved, TargetState state);
+  void LogSchedule() const;
   void LogChanges(const Target& target, const TargetState& state, WallTime at) const;
   void LogResult(const Target& target, const ScanResult& result) const;
+  void Settle(Target& target, bool saved, TargetState state);
   void Publish(Target& target);
+  [[nodiscard]] static std::shared_ptr<const TargetSnapshot> Picture(const Target& target);
 
   Network network_;
   const Logger logger_;
   const Storage storage_;  // after the constructor only the worker uses it
 
   std::mutex mutex_;
-  std::set<std::string> busy_;  // names of targets being scanned or about to be; guarded by mutex_
+  std::set<std::string> names_;  // of targets; guarded by mutex_
+  std::set<std::string> busy_;   // names of targets being scanned or about to be; guarded by mutex_
+  std::condition_variable_any replaced_;
+  std::mutex reloading_;  // held while one Reload waits
 
-  // Network thread only; the vector itself never changes.
+  // Network thread only.
   std::vector<std::unique_ptr<Target>> targets_;
+  std::vector<std::unique_ptr<Target>> gone_;  // no longer there, but workers have them
+  std::set<std::string> registries_;           // of targets_
+  bool started_ = false;
 
   Published<Snapshot> published_;
   std::stop_source stopping_;  // ends what the worker waits for

@@ -22,6 +22,15 @@ struct TargetOptions {
   ScheduleOptions schedule;
   InventoryOptions inventory;
   std::shared_ptr<const Policy> policy;  // null: none; targets may share one
+
+  // By what `policy` points to.
+  bool operator==(const TargetOptions& other) const {
+    const bool same_policy =
+        policy == other.policy || (policy && other.policy && *policy == *other.policy);
+    return same_policy && name == other.name && team == other.team && registry == other.registry &&
+           credentials == other.credentials && scan == other.scan && schedule == other.schedule &&
+           inventory == other.inventory;
+  }
 };
 
 }  // namespace registry_backend

@@ -27,6 +27,8 @@ struct CredentialsSource {
   std::string token_file;
   std::string docker_config_file;
   std::string proxy_password_file;  // with any kind
+
+  bool operator==(const CredentialsSource&) const = default;
 };
 
 // What is shown to a registry, its token service and a proxy. A value; never printed.

@@ -20,6 +20,17 @@ struct RegistryOptions {
   // Manifests are kept between scans up to about so many bytes of memory.
   std::size_t manifest_cache_bytes = std::size_t{16} * 1024 * 1024;
   Duration request_timeout = std::chrono::seconds(30);  // of one try, name resolution to last byte
+
+  // By what `connection` points to.
+  bool operator==(const RegistryOptions& other) const {
+    const bool same_connection =
+        connection == other.connection ||
+        (connection && other.connection && *connection == *other.connection);
+    return same_connection && registry == other.registry && repository == other.repository &&
+           token_realms == other.token_realms &&
+           manifest_cache_bytes == other.manifest_cache_bytes &&
+           request_timeout == other.request_timeout;
+  }
 };
 
 }  // namespace registry_backend

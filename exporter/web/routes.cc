@@ -26,10 +26,14 @@ server::Response JsonError(int status, std::string_view message) {
 }
 
 server::Response Metrics(const server::Request& request, const BuildInfo& build,
-                         const Monitor& monitor, const HttpMetrics& http) {
+                         const Monitor& monitor, const HttpMetrics& http,
+                         const Reloading& reloading) {
   const std::shared_ptr<const Snapshot> snapshot = monitor.Current();
   std::vector<prometheus::MetricFamily> families = TargetFamilies(*snapshot);
   families.push_back(BuildInfoFamily(build));
+  if (reloading.state) {
+    for (auto& family : ReloadFamilies(reloading.state())) families.push_back(std::move(family));
+  }
   for (auto&& more : {StorageFamilies(*snapshot), http.Collect(), ProcessFamilies()}) {
     families.insert(families.end(), more.begin(), more.end());
   }
@@ -76,14 +80,20 @@ server::Response Scan(const server::Request& request, Monitor& monitor) {
   return JsonError(500, "internal error");
 }
 
+server::Response Reload(const Reloading& reloading) {
+  const Status status = reloading.reload();
+  if (!status) return JsonError(500, status.error().message);
+  return Json(200, {{"status", "success"}, {"data", "configuration reloaded"}});
+}
+
 }  // namespace
 
 server::Router MakeRouter(const WebOptions& options, const BuildInfo& build, Monitor& monitor,
-                          const HttpMetrics& http) {
+                          const HttpMetrics& http, const Reloading& reloading) {
   server::Router router;
   router.Add("GET", options.telemetry_path,
-             [build, &monitor, &http](const server::Request& request) {
-               return Metrics(request, build, monitor, http);
+             [build, &monitor, &http, reloading](const server::Request& request) {
+               return Metrics(request, build, monitor, http, reloading);
              });
   router.Add("GET", "/-/healthy",
              [](const server::Request&) { return server::Response::Text(200, "Healthy"); });
@@ -92,6 +102,11 @@ server::Router MakeRouter(const WebOptions& options, const BuildInfo& build, Mon
   router.Add("POST", "/-/scan", Lifecycle(options, [&monitor](const server::Request& request) {
                return Scan(request, monitor);
              }));
+  if (reloading.reload) {
+    router.Add("POST", "/-/reload", Lifecycle(options, [reloading](const server::Request&) {
+                 return Reload(reloading);
+               }));
+  }
   if (options.telemetry_path != "/") {
     router.Add("GET", "/", [options, build, &monitor](const server::Request&) {
       return StatusPage(*monitor.Current(), build, options);

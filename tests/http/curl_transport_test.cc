@@ -30,6 +30,7 @@ class CountingObserver final : public RequestObserver {
     seen.push_back(std::string(operation) + " " + std::to_string(status));
   }
   void OnRetry(std::string_view, std::string_view) override {}
+  void OnRegistryGone(std::string_view) override {}
   std::vector<std::string> seen;
 };
 

@@ -44,6 +44,8 @@ class ExporterProcess {
   // SIGTERM; how it ended, or nothing when it still runs after `deadline`.
   [[nodiscard]] std::optional<ExitStatus> Terminate(std::chrono::milliseconds deadline);
 
+  void Signal(int signal) { process_->Signal(signal); }
+
   // SIGKILL, and waits for the end. Start again with Restart.
   void Kill();
   // Kills it if it runs, and starts it again with the same arguments and port. Ready when it

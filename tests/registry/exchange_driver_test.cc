@@ -38,6 +38,7 @@ class RetryCounter final : public RequestObserver {
   void OnRetry(std::string_view registry, std::string_view reason) override {
     retries.push_back(std::string(registry) + " " + std::string(reason));
   }
+  void OnRegistryGone(std::string_view) override {}
   std::vector<std::string> retries;
 };
 
