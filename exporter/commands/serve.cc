@@ -118,10 +118,10 @@ class Signals {
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set_, signal);
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error as a full disk is
   }
 
-  // Returns with the name of the one that ends the program.
-  // SIGHUP has the configuration read anew.
+  // Returns with the name of the one that ends the program. SIGHUP has the configuration read anew.
   [[nodiscard]] std::string_view WaitForEnd(Reloader& reloader) const {
     while (true) {
       int signal = 0;

@@ -93,12 +93,6 @@ ScanCounts ToScanCounts(const Json& json) {
   return {ToCount(json.at("tags")), ToCount(json.at("manifests")), ToCount(json.at("blobs"))};
 }
 
-// A member that states of this version have had only for some time.
-Json MemberOr(const Json& json, const char* name, const Json& missing) {
-  const auto member = json.find(name);
-  return member == json.end() ? missing : *member;
-}
-
 Json FromKey(const EndpointKey& key) {
   return {{"serves", ServesName(key.serves)}, {"backend_host", key.backend_host.text()}};
 }
@@ -166,7 +160,7 @@ std::optional<ScanSummary> ToSummary(const Json& json) {
                       .took = ToMilliseconds(json.at("took_ms")),
                       .asked = ToScanCounts(json.at("asked")),
                       .unresolved = ToScanCounts(json.at("unresolved")),
-                      .unpullable = ToScanCounts(MemberOr(json, "unpullable", FromScanCounts({}))),
+                      .unpullable = ToScanCounts(json.at("unpullable")),
                       .coverage = json.at("coverage").get<double>(),
                       .error = json.at("error").get<std::string>()};
   for (const Json& reason : json.at("reasons")) {
@@ -220,14 +214,27 @@ TargetState ToState(const Json& json) {
   state.last_change = ToOptionalTime(json.at("last_change"));
   state.newest = ToSummary(json.at("newest_scan"));
   state.newest_usable = ToSummary(json.at("newest_usable_scan"));
-  state.tags = ToTags(MemberOr(json, "tags", Json::array()));
-  state.unresolved = MemberOr(json, "unresolved", Json::array()).get<std::vector<std::string>>();
+  state.tags = ToTags(json.at("tags"));
+  state.unresolved = json.at("unresolved").get<std::vector<std::string>>();
   state.report = json.at("report").get<std::string>();
   state.last_success = ToOptionalTime(json.at("last_success"));
   state.consecutive_failures = ToCount(json.at("consecutive_failures"));
   state.scans = ToCounts(json.at("scans"), ToOutcome);
   state.failures = ToCounts(json.at("failures"), ToReason);
   return state;
+}
+
+// Brings what an earlier program wrote into today's form. Keys that were added since mean what
+// their absence meant; a key that changed its meaning would have made a new version.
+void Migrate(Json& json) {
+  const auto add = [](Json& object, const char* key, const Json& value) {
+    if (object.is_object() && !object.contains(key)) object[key] = value;
+  };
+  add(json, "tags", Json::array());
+  add(json, "unresolved", Json::array());
+  for (const char* scan : {"newest_scan", "newest_usable_scan"}) {
+    if (json.contains(scan)) add(json[scan], "unpullable", FromScanCounts({}));
+  }
 }
 
 Error Unusable(const std::string& why) {
@@ -267,7 +274,7 @@ std::string EncodeState(const TargetState& state) {
 }
 
 Result<TargetState> DecodeState(std::string_view bytes) {
-  const Json json = Json::parse(bytes, nullptr, /*allow_exceptions=*/false);
+  Json json = Json::parse(bytes, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return Unusable("it is no JSON object");
   try {
     const std::uint64_t version = ToCount(json.at("version"));
@@ -276,6 +283,7 @@ Result<TargetState> DecodeState(std::string_view bytes) {
       return Unusable("its version " + std::to_string(version) + " is newer than this program's, " +
                       std::to_string(kStateVersion));
     }
+    Migrate(json);
     return ToState(json);
   } catch (const std::exception& fault) {
     return Unusable(fault.what());

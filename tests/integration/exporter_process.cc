@@ -1,5 +1,7 @@
 #include "tests/integration/exporter_process.h"
 
+#include <sys/resource.h>
+
 #include <csignal>
 #include <stdexcept>
 #include <utility>
@@ -44,6 +46,13 @@ std::unique_ptr<Subprocess> ExporterProcess::Start() const {
   argv.insert(argv.end(), {"--web.listen-address", host()});
   return StartServer(
       argv, [this](Subprocess&) { return HttpGet(url() + "/-/ready").status == 200; }, options_);
+}
+
+void ExporterProcess::LimitFiles(std::uint64_t bytes) const {
+  const rlimit limit{bytes, RLIM_INFINITY};
+  if (prlimit(process_->pid(), RLIMIT_FSIZE, &limit, nullptr) != 0) {
+    throw std::runtime_error("prlimit failed");
+  }
 }
 
 void ExporterProcess::Kill() {

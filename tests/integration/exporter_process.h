@@ -45,6 +45,8 @@ class ExporterProcess {
   [[nodiscard]] std::optional<ExitStatus> Terminate(std::chrono::milliseconds deadline);
 
   void Signal(int signal) { process_->Signal(signal); }
+  // No file that it writes may have more bytes than this, as if the disk were full.
+  void LimitFiles(std::uint64_t bytes) const;
 
   // SIGKILL, and waits for the end. Start again with Restart.
   void Kill();

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/support/temp_dir.h"
+
 namespace registry_backend {
 namespace {
 
@@ -59,6 +61,18 @@ TEST(StateCodec, GivesBackWhatItWasGiven) {
   ASSERT_TRUE(decoded) << decoded.error().message;
   EXPECT_EQ(*decoded, state);
   EXPECT_EQ(*DecodeState(EncodeState(TargetState{})), TargetState{});
+}
+
+// A file of an earlier program, as it lies on the disks of those who use it: no key of it may ever
+// get another name. It is not to be written anew when the form changes; add another beside it.
+TEST(StateCodec, ReadsTheFileOfVersion1) {
+  const std::string file =
+      testing::ReadFile(REGISTRY_BACKEND_SOURCE_DIR "/tests/inventory/state-version-1.json");
+  const Result<TargetState> decoded = DecodeState(file);
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  TargetState state = FullState();
+  state.newest->error = "plain";
+  EXPECT_EQ(*decoded, state);
 }
 
 TEST(StateCodec, IsNotStoppedByBytesThatAreNoText) {
