@@ -49,4 +49,15 @@ Result<Duration> ParseDuration(std::string_view text) {
   return std::chrono::duration_cast<Duration>(total);
 }
 
+std::string WriteDuration(Duration duration) {
+  auto left = std::chrono::duration_cast<milliseconds>(duration);
+  std::string text;
+  for (const Unit& unit : kUnits) {
+    if (unit.length > hours(24) || left < unit.length) continue;
+    text += std::to_string(left / unit.length) + std::string(unit.name);
+    left %= unit.length;
+  }
+  return text.empty() ? "0" : text;
+}
+
 }  // namespace registry_backend

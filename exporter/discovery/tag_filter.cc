@@ -61,11 +61,17 @@ bool TagFilter::Matches(std::string_view tag) const {
          (!patterns_->exclude || !matches(patterns_->exclude));
 }
 
+std::vector<std::string> TagFilter::include() const {
+  return patterns_ ? patterns_->include_texts : std::vector<std::string>();
+}
+
+std::vector<std::string> TagFilter::exclude() const {
+  return patterns_ ? patterns_->exclude_texts : std::vector<std::string>();
+}
+
 bool TagFilter::operator==(const TagFilter& other) const {
-  if (patterns_ == other.patterns_) return true;
-  return patterns_ && other.patterns_ &&
-         patterns_->include_texts == other.patterns_->include_texts &&
-         patterns_->exclude_texts == other.patterns_->exclude_texts;
+  return patterns_ == other.patterns_ ||
+         (include() == other.include() && exclude() == other.exclude());
 }
 
 }  // namespace registry_backend

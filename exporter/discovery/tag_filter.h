@@ -22,7 +22,10 @@ class TagFilter {
 
   [[nodiscard]] bool Matches(std::string_view tag) const;
 
-  // Whether both were made of the same patterns.
+  // The patterns it was made of.
+  [[nodiscard]] std::vector<std::string> include() const;
+  [[nodiscard]] std::vector<std::string> exclude() const;
+  // Whether both were made of the same ones.
   bool operator==(const TagFilter& other) const;
 
  private:
