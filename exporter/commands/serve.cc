@@ -14,6 +14,7 @@
 #include "exporter/commands/environment.h"
 #include "exporter/commands/exit_code.h"
 #include "exporter/config/config.h"
+#include "exporter/config/show.h"
 #include "exporter/http/curl_transport.h"
 #include "exporter/http/network_loop.h"
 #include "exporter/metrics/http_metrics.h"
@@ -59,17 +60,20 @@ Result<Config> LoadShard(const ServeCommand& command, const Logger& logger) {
 // Reads the configuration anew: a bad one keeps the old one. Thread-safe.
 class Reloader {
  public:
-  Reloader(const ServeCommand& command, Monitor& monitor, Logger logger)
-      : command_(command), monitor_(monitor), logger_(std::move(logger)) {}
+  // `text`: of the configuration in use.
+  Reloader(const ServeCommand& command, std::string text, Monitor& monitor, Logger logger)
+      : command_(command), monitor_(monitor), logger_(std::move(logger)), text_(std::move(text)) {}
 
   Status Reload() {
     const std::lock_guard one_at_a_time(reloading_);
     Result<Config> config = LoadShard(command_, logger_);
+    std::string text = config ? ShowConfig(config->targets) : "";
     if (config) monitor_.Reload(std::move(config->targets));
     const std::lock_guard lock(mutex_);
     state_.successful = config.ok();
     if (config) {
       state_.last_success = WallClock::now();
+      text_ = std::move(text);
       logger_.Info("Configuration reloaded", {{"file", command_.config_file}});
       return Ok();
     }
@@ -83,6 +87,11 @@ class Reloader {
     return state_;
   }
 
+  [[nodiscard]] std::string text() const {
+    const std::lock_guard lock(mutex_);
+    return text_;
+  }
+
  private:
   const ServeCommand& command_;
   Monitor& monitor_;
@@ -90,6 +99,7 @@ class Reloader {
   std::mutex reloading_;
   mutable std::mutex mutex_;
   ReloadState state_{true, WallClock::now()};  // guarded by mutex_
+  std::string text_;                           // guarded by mutex_
 };
 
 Result<server::ServerOptions> ReadAddresses(const std::vector<std::string>& texts) {
@@ -168,13 +178,16 @@ int RunServe(const ServeCommand& command) {
   CurlTransport transport({"registry_backend_exporter/" + build.version}, &http_metrics);
   NetworkLoop loop(transport);
   Pacer pacer;
+  std::string text = ShowConfig(config->targets);
   Monitor monitor({loop, transport, pacer, &http_metrics}, *std::move(storage),
                   std::move(config->targets), logger);
-  Reloader reloader(command, monitor, logger);
-  const Reloading reloading{[&reloader] { return reloader.Reload(); },
-                            [&reloader] { return reloader.state(); }};
+  Reloader reloader(command, std::move(text), monitor, logger);
+  const ConfigurationAccess configuration{[&reloader] { return reloader.Reload(); },
+                                          [&reloader] { return reloader.state(); },
+                                          [&reloader] { return reloader.text(); }};
   server::Server server(*std::move(addresses),
-                        MakeRouter(command.web, build, monitor, http_metrics, reloading), logger);
+                        MakeRouter(command.web, build, monitor, http_metrics, configuration),
+                        logger);
   if (const Status started = server.Start(); !started) {
     logger.Error("Cannot serve", {{"err", started.error().message}});
     return kExitFailed;

@@ -182,9 +182,9 @@ void ScanPlan::OnManifest(const std::string& reference, Result<Answer> answer) {
     return;
   }
   if (const auto* elsewhere = std::get_if<Elsewhere>(&*answer)) {
-    EndpointInfo info = Classify(elsewhere->url);
-    info.delivery = kRedirect;
-    AddEndpoint({Serves::kManifests, elsewhere->url.host()}, std::move(info));
+    Site site = SiteAt(elsewhere->url);
+    site.info.delivery = kRedirect;
+    AddEndpoint({Serves::kManifests, site.host}, std::move(site.info));
     OnFailure(operation, RedirectError("manifest " + reference, elsewhere->url));
     return;
   }
@@ -339,7 +339,7 @@ std::string_view ScanPlan::WantBlob(const Descriptor& blob) {
   }
   // A foreign layer: clients ask each of these hosts until one has it, and the registry never.
   std::vector<Site> sites;
-  for (const Url& url : blob.urls) sites.push_back({url.host(), Classify(url)});
+  for (const Url& url : blob.urls) sites.push_back(SiteAt(url));
   CountBlob(kept, sites);
   return kept;
 }

@@ -86,6 +86,7 @@ class ScanPlan {
     Host host;
     EndpointInfo info;
   };
+  [[nodiscard]] static Site SiteAt(const Url& url);
 
   std::optional<Operation> NextOfRepository();
   [[nodiscard]] bool IsFound(std::string_view digest) const;

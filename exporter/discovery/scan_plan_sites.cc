@@ -36,11 +36,17 @@ SeenEndpoint* ScanPlan::AddEndpoint(const EndpointKey& key, EndpointInfo info) {
   return &result_.endpoints.emplace(key, SeenEndpoint{std::move(info)}).first->second;
 }
 
+ScanPlan::Site ScanPlan::SiteAt(const Url& url) {
+  Site site{url.host(), Classify(url)};
+  site.info.scheme = url.origin().scheme;
+  return site;
+}
+
 std::vector<ScanPlan::Site> ScanPlan::SitesOf(const BlobSource& source) {
   std::vector<Site> sites;
   for (const Host& other : source.others) sites.push_back({other, ClassifyHost(other)});
   if (sites.empty() || sites.back().host != source.url.host()) {
-    sites.push_back({source.url.host(), Classify(source.url)});
+    sites.push_back(SiteAt(source.url));
   }
   for (Site& site : sites) site.info.delivery = kRedirect;
   if (!source.redirected) sites.back().info.delivery = kDirect;

@@ -99,6 +99,7 @@ void KeepCommon(EndpointInfo& info, const EndpointInfo& other) {
   keep(info.bucket, other.bucket);
   keep(info.storage_region, other.storage_region);
   keep(info.delivery, other.delivery);
+  keep(info.scheme, other.scheme);
 }
 
 double ScanResult::coverage() const {

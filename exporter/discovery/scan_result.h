@@ -44,6 +44,7 @@ struct EndpointInfo {
   std::string bucket;
   std::string storage_region;
   std::string delivery;  // `redirect` or `direct`
+  std::string scheme;    // `https` or `http`
 
   bool operator==(const EndpointInfo&) const = default;
 };

@@ -111,6 +111,7 @@ Json FromEndpoint(const EndpointKey& key, const EndpointRecord& record) {
                {"bucket", record.info.bucket},
                {"storage_region", record.info.storage_region},
                {"delivery", record.info.delivery},
+               {"scheme", record.info.scheme},
                {"first_seen", FromTime(record.first_seen)},
                {"last_seen", FromTime(record.last_seen)},
                {"absent_since", FromOptionalTime(record.absent_since)},
@@ -125,7 +126,7 @@ EndpointRecord ToEndpoint(const Json& json) {
   EndpointRecord record;
   record.info = {json.at("provider").get<std::string>(), json.at("bucket").get<std::string>(),
                  json.at("storage_region").get<std::string>(),
-                 json.at("delivery").get<std::string>()};
+                 json.at("delivery").get<std::string>(), json.at("scheme").get<std::string>()};
   record.first_seen = ToTime(json.at("first_seen"));
   record.last_seen = ToTime(json.at("last_seen"));
   record.absent_since = ToOptionalTime(json.at("absent_since"));
@@ -232,6 +233,9 @@ void Migrate(Json& json) {
   };
   add(json, "tags", Json::array());
   add(json, "unresolved", Json::array());
+  if (json.contains("endpoints")) {
+    for (Json& endpoint : json["endpoints"]) add(endpoint, "scheme", "");
+  }
   for (const char* scan : {"newest_scan", "newest_usable_scan"}) {
     if (json.contains(scan)) add(json[scan], "unpullable", FromScanCounts({}));
   }

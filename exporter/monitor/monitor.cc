@@ -222,8 +222,18 @@ void Monitor::Settle(Target& target, bool saved, TargetState state) {
   target.saved = saved;
   target.scanning = target.saving = false;
   Schedule(target);
+  // Nobody is told of the old reports any more.
+  if (saved) {
+    worker_.Post(
+        [store = target.store, kept = target.state.report] { store->RemoveOldReports(kept); });
+  }
   const std::lock_guard lock(mutex_);
   busy_.erase(target.options.name);
+}
+
+Result<std::optional<StoredFile>> Monitor::OpenReport(const TargetSnapshot& target) const {
+  if (target.report_file.empty()) return std::optional<StoredFile>();
+  return storage_.OpenFile(target.report_file);
 }
 
 void Monitor::LogSchedule() const {
@@ -278,11 +288,13 @@ std::shared_ptr<const TargetSnapshot> Monitor::Picture(const Target& target) {
       TargetSnapshot{.name = options.name,
                      .team = options.team,
                      .registry = options.registry.registry.host().text(),
+                     .scheme = options.registry.registry.origin().scheme,
                      .repository = options.registry.repository,
                      .interval = LongestInterval(options.schedule),
                      .scanning = target.scanning,
                      .next_scan = target.next_scan,
                      .state = target.state,
+                     .report_file = target.store->ReportFile(target.state),
                      .loaded = target.loaded,
                      .saved = target.saved,
                      .policy = options.policy});

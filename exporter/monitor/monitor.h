@@ -55,6 +55,10 @@ class Monitor {
   // Thread-safe.
   [[nodiscard]] std::shared_ptr<const Snapshot> Current() const { return published_.Get(); }
 
+  // The report of the target's newest scan that did not fail. Empty: there is none, or the snapshot
+  // is older than the current one and the report was removed. Thread-safe.
+  [[nodiscard]] Result<std::optional<StoredFile>> OpenReport(const TargetSnapshot& target) const;
+
  private:
   struct Target;
 
@@ -92,7 +96,7 @@ class Monitor {
 
   Network network_;
   const Logger logger_;
-  const Storage storage_;  // after the constructor only the worker uses it
+  const Storage storage_;  // after the constructor only the worker writes there
 
   std::mutex mutex_;
   std::set<std::string> names_;  // of targets; guarded by mutex_

@@ -15,13 +15,15 @@ struct TargetSnapshot {
   std::string name;
   std::string team;
   std::string registry;  // host[:port]: the label
+  std::string scheme;    // of its URL
   std::string repository;
   Duration interval{};
   bool scanning = false;
   std::optional<WallTime> next_scan;
   TargetState state;
-  bool loaded = true;  // what was on disk could be read at start
-  bool saved = true;   // what is known is on disk, as far as it was tried
+  std::string report_file;  // see Monitor::OpenReport
+  bool loaded = true;       // what was on disk could be read at start
+  bool saved = true;        // what is known is on disk, as far as it was tried
   // What `state` is judged by when it is shown, so that another policy needs no scan. Null: none.
   std::shared_ptr<const Policy> policy;
 };

@@ -69,7 +69,6 @@ Status TargetStore::Save(TargetState& state, const ScanResult& result) {
   if (Status written = storage_.Write(Path(kStateName), EncodeState(state)); !written) {
     return written;
   }
-  if (has_report && reported) RemoveOtherReports(state.report);
   return reported;
 }
 
@@ -84,7 +83,11 @@ Status TargetStore::SaveReport(TargetState& state, const ScanResult& result) con
   return written;
 }
 
-void TargetStore::RemoveOtherReports(const std::string& kept) const {
+std::string TargetStore::ReportFile(const TargetState& state) const {
+  return state.report.empty() ? "" : Path(state.report);
+}
+
+void TargetStore::RemoveOldReports(const std::string& kept) const {
   for (const std::string& name : storage_.List(folder_)) {
     if (!name.starts_with(kReportPrefix) || name == kept) continue;
     if (const Status removed = storage_.Remove(Path(name)); !removed) {

@@ -25,18 +25,23 @@ class TargetStore {
   [[nodiscard]] Loaded Load(WallTime now);
 
   // Saves `state`. The report of a scan that did not fail is written first, and `state` made to
-  // name it; reports that it no longer names are removed last. So no instant leaves a state without
-  // its report.
+  // name it. So no instant leaves a state without its report.
   //
   // A file that Load could neither use nor set aside is never overwritten: that is tried again here
   // first. Where only the report cannot be written the state is, and keeps naming the old one.
   [[nodiscard]] Status Save(TargetState& state, const ScanResult& result);
 
+  // Removes the reports but the one that a saved state names. For when nobody looks for them any
+  // more.
+  void RemoveOldReports(const std::string& kept) const;
+
+  // The storage's name of the report that `state` names; empty if it names none.
+  [[nodiscard]] std::string ReportFile(const TargetState& state) const;
+
  private:
   [[nodiscard]] std::string Path(const std::string& name) const { return folder_ + "/" + name; }
   [[nodiscard]] Status SetAside(WallTime now);
   [[nodiscard]] Status SaveReport(TargetState& state, const ScanResult& result) const;
-  void RemoveOtherReports(const std::string& kept) const;
 
   const Storage& storage_;
   const ReportSubject subject_;

@@ -27,6 +27,7 @@ constexpr std::size_t kThreads = 32;
 constexpr std::size_t kMaxBodyBytes = std::size_t{64} * 1024;
 constexpr time_t kKeepAliveSeconds = 5;
 constexpr std::size_t kRequestsAConnection = 1000;
+constexpr std::size_t kPieceBytes = std::size_t{16} * 1024;
 constexpr std::size_t kMaxHeadBytes = std::size_t{64} * 1024;
 
 // One client's bytes, without httplib's own stream: that one waits anew for every byte, so that a
@@ -146,6 +147,18 @@ Request Translate(const httplib::Request& from) {
 void Translate(Response from, httplib::Response& to) {
   to.status = from.status;
   for (const auto& [name, value] : from.fields) to.set_header(name, value);
+  if (from.source != nullptr && from.source->size() > 0) {
+    const std::uint64_t size = from.source->size();
+    to.set_content_provider(size, from.content_type,
+                            [source = std::move(from.source)](
+                                std::size_t offset, std::size_t length, httplib::DataSink& sink) {
+                              std::array<char, kPieceBytes> piece;
+                              const std::size_t count = source->Read(
+                                  offset, {piece.data(), std::min(length, piece.size())});
+                              return count > 0 && sink.write(piece.data(), count);
+                            });
+    return;
+  }
   if (from.body == nullptr || from.body->empty()) {
     to.set_content("", from.content_type);
     return;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -91,6 +92,24 @@ Status WriteAndSync(const fs::path& path,
 
 }  // namespace
 
+StoredFile& StoredFile::operator=(StoredFile&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+StoredFile::~StoredFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+std::optional<std::size_t> StoredFile::Read(std::uint64_t offset, std::span<char> to) const {
+  while (true) {
+    const ssize_t count = ::pread(descriptor_, to.data(), to.size(), static_cast<off_t>(offset));
+    if (count >= 0) return static_cast<std::size_t>(count);
+    if (errno != EINTR) return std::nullopt;
+  }
+}
+
 Result<Storage> Storage::Open(const fs::path& directory) {
   if (Status made = MakeDirectories(directory); !made) return made.error();
   Storage storage(directory);
@@ -153,6 +172,18 @@ Result<std::optional<std::string>> Storage::Read(const std::string& name) const 
     if (count == 0) return std::optional(std::move(bytes));
     bytes.append(buffer, static_cast<std::size_t>(count));
   }
+}
+
+Result<std::optional<StoredFile>> Storage::OpenFile(const std::string& name) const {
+  const fs::path path = directory_ / name;
+  File file(path, O_RDONLY);
+  struct stat facts {};
+  if (!file.open()) {
+    if (errno == ENOENT || errno == ENOTDIR) return std::optional<StoredFile>();
+    return Failure("cannot read", path);
+  }
+  if (::fstat(file.get(), &facts) != 0) return Failure("cannot read", path);
+  return std::optional(StoredFile(file.Release(), static_cast<std::uint64_t>(facts.st_size)));
 }
 
 Status Storage::Write(const std::string& name, std::string_view bytes) const {

@@ -1,16 +1,40 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "exporter/common/result.h"
 #include "exporter/common/time.h"
 
 namespace registry_backend {
+
+// A stored file, open to be read. It stays readable when it is replaced or removed. One thread at a
+// time.
+class StoredFile {
+ public:
+  StoredFile(StoredFile&& other) noexcept
+      : descriptor_(std::exchange(other.descriptor_, -1)), size_(other.size_) {}
+  StoredFile& operator=(StoredFile&& other) noexcept;
+  ~StoredFile();
+
+  [[nodiscard]] std::uint64_t size() const { return size_; }  // bytes
+  // Bytes from `offset` on go to `to`; how many, 0 at the end. Empty: it cannot be read.
+  [[nodiscard]] std::optional<std::size_t> Read(std::uint64_t offset, std::span<char> to) const;
+
+ private:
+  friend class Storage;
+  StoredFile(int descriptor, std::uint64_t size) : descriptor_(descriptor), size_(size) {}
+
+  int descriptor_;
+  std::uint64_t size_;
+};
 
 // A directory of files that survive a crash or kill -9 at any instant: a file is either what it was
 // or what it was to become. Bytes only; what they mean is others' business. One process owns a
@@ -32,6 +56,9 @@ class Storage {
 
   // The file's bytes; empty if there is no such file.
   [[nodiscard]] Result<std::optional<std::string>> Read(const std::string& name) const;
+
+  // Opens the file to be read in pieces; empty if there is no such file. Thread-safe.
+  [[nodiscard]] Result<std::optional<StoredFile>> OpenFile(const std::string& name) const;
 
   // Replaces the file: a temporary one is written and synced, renamed over it, and the directory is
   // synced. Directories on the way are made.

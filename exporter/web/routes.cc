@@ -1,38 +1,26 @@
 #include "exporter/web/routes.h"
 
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "exporter/metrics/exposition.h"
 #include "exporter/metrics/process.h"
+#include "exporter/web/answers.h"
+#include "exporter/web/api.h"
 #include "exporter/web/status_page.h"
 
 namespace registry_backend {
 namespace {
 
-server::Response Json(int status, const nlohmann::ordered_json& body) {
-  server::Response response;
-  response.status = status;
-  response.content_type = "application/json";
-  // What a client sent need not be UTF-8, and what is cut may end within a character.
-  response.body = std::make_shared<const std::string>(
-      body.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
-  return response;
-}
-
-server::Response JsonError(int status, std::string_view message) {
-  return Json(status, {{"status", "error"}, {"error", message}});
-}
-
 server::Response Metrics(const server::Request& request, const BuildInfo& build,
                          const Monitor& monitor, const HttpMetrics& http,
-                         const Reloading& reloading) {
+                         const ConfigurationAccess& configuration) {
   const std::shared_ptr<const Snapshot> snapshot = monitor.Current();
   std::vector<prometheus::MetricFamily> families = TargetFamilies(*snapshot);
   families.push_back(BuildInfoFamily(build));
-  if (reloading.state) {
-    for (auto& family : ReloadFamilies(reloading.state())) families.push_back(std::move(family));
+  if (configuration.state) {
+    for (auto& family : ReloadFamilies(configuration.state()))
+      families.push_back(std::move(family));
   }
   for (auto&& more : {StorageFamilies(*snapshot), http.Collect(), ProcessFamilies()}) {
     families.insert(families.end(), more.begin(), more.end());
@@ -71,7 +59,7 @@ server::Response Scan(const server::Request& request, Monitor& monitor) {
   const std::string_view target = request.Parameter("target");
   switch (monitor.RequestScan(target)) {
     case Monitor::ScanRequest::kAccepted:
-      return Json(202, {{"status", "success"}, {"data", "scan started"}});
+      return JsonSuccess(202, "scan started");
     case Monitor::ScanRequest::kAlreadyScanning:
       return JsonError(409, "a scan is under way");
     case Monitor::ScanRequest::kUnknownTarget:
@@ -80,20 +68,27 @@ server::Response Scan(const server::Request& request, Monitor& monitor) {
   return JsonError(500, "internal error");
 }
 
-server::Response Reload(const Reloading& reloading) {
-  const Status status = reloading.reload();
+server::Response Reload(const ConfigurationAccess& configuration) {
+  const Status status = configuration.reload();
   if (!status) return JsonError(500, status.error().message);
-  return Json(200, {{"status", "success"}, {"data", "configuration reloaded"}});
+  return JsonSuccess(200, "configuration reloaded");
+}
+
+server::Response Config(const ConfigurationAccess& configuration) {
+  server::Response response;
+  response.content_type = "text/yaml; charset=utf-8";
+  response.body = std::make_shared<const std::string>(configuration.text());
+  return response;
 }
 
 }  // namespace
 
 server::Router MakeRouter(const WebOptions& options, const BuildInfo& build, Monitor& monitor,
-                          const HttpMetrics& http, const Reloading& reloading) {
+                          const HttpMetrics& http, const ConfigurationAccess& configuration) {
   server::Router router;
   router.Add("GET", options.telemetry_path,
-             [build, &monitor, &http, reloading](const server::Request& request) {
-               return Metrics(request, build, monitor, http, reloading);
+             [build, &monitor, &http, configuration](const server::Request& request) {
+               return Metrics(request, build, monitor, http, configuration);
              });
   router.Add("GET", "/-/healthy",
              [](const server::Request&) { return server::Response::Text(200, "Healthy"); });
@@ -102,11 +97,14 @@ server::Router MakeRouter(const WebOptions& options, const BuildInfo& build, Mon
   router.Add("POST", "/-/scan", Lifecycle(options, [&monitor](const server::Request& request) {
                return Scan(request, monitor);
              }));
-  if (reloading.reload) {
-    router.Add("POST", "/-/reload", Lifecycle(options, [reloading](const server::Request&) {
-                 return Reload(reloading);
+  if (configuration.reload) {
+    router.Add("GET", "/config",
+               [configuration](const server::Request&) { return Config(configuration); });
+    router.Add("POST", "/-/reload", Lifecycle(options, [configuration](const server::Request&) {
+                 return Reload(configuration);
                }));
   }
+  AddApi(router, monitor);
   if (options.telemetry_path != "/") {
     router.Add("GET", "/", [options, build, &monitor](const server::Request&) {
       return StatusPage(*monitor.Current(), build, options);

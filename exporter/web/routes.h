@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "exporter/metrics/families.h"
 #include "exporter/metrics/http_metrics.h"
@@ -10,15 +11,17 @@
 
 namespace registry_backend {
 
-// The configuration, to be read anew. Both are called by several threads at once.
-struct Reloading {
+// The configuration in use, and how to have it read anew. All are called by several threads at
+// once.
+struct ConfigurationAccess {
   std::function<Status()> reload;      // an error's message is for people
-  std::function<ReloadState()> state;  // of the newest one
+  std::function<ReloadState()> state;  // of the newest attempt
+  std::function<std::string()> text;   // YAML, without secrets
 };
 
 // Everything the exporter serves. `monitor` and `http` outlive the router, and so does what
-// `reloading` uses; without it there is none.
+// `configuration` uses; without it there is neither /config nor /-/reload.
 server::Router MakeRouter(const WebOptions& options, const BuildInfo& build, Monitor& monitor,
-                          const HttpMetrics& http, const Reloading& reloading = {});
+                          const HttpMetrics& http, const ConfigurationAccess& configuration = {});
 
 }  // namespace registry_backend
