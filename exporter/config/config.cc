@@ -1,9 +1,6 @@
 #include "exporter/config/config.h"
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iterator>
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <set>
@@ -14,6 +11,7 @@
 #include "exporter/config/selection_keys.h"
 #include "exporter/config/target_values.h"
 #include "exporter/config/yaml_reader.h"
+#include "exporter/config/yaml_text.h"
 
 namespace registry_backend {
 namespace {
@@ -21,6 +19,7 @@ namespace {
 constexpr std::string_view kDefaultRegistry = "https://images.releases.hashicorp.com";
 constexpr std::string_view kDefaultUsername = "terraform";
 constexpr std::string_view kDefaultRepository = "hashicorp/terraform-enterprise";
+constexpr std::size_t kMaxLabelSize = 256;
 
 // The keys of `scan`, for all targets or for one.
 struct ScanKeys {
@@ -64,7 +63,7 @@ void ReadScan(YamlMapping& yaml, ScanKeys& keys) {
 }
 
 Url CheckRegistry(const YamlMapping& yaml, const std::string& text) {
-  if (text.empty()) yaml.Fail("registry", "is required");
+  if (text.empty()) yaml.Fail("registry", "is required, as in https://registry.example.com");
   Result<Url> registry = ParseRegistry(text);
   if (!registry) yaml.Fail("registry", registry.error().message);
   return *std::move(registry);
@@ -77,7 +76,7 @@ std::vector<std::string> CheckRepositories(const YamlMapping& yaml, const std::s
   if (yaml.Has("repository") && yaml.Has("repositories")) {
     yaml.Fail(key, "expected either repository or repositories, not both");
   }
-  if (one.empty() && several.empty()) yaml.Fail(key, "is required");
+  if (one.empty() && several.empty()) yaml.Fail(key, "is required, as in team/app");
   std::vector<std::string> repositories;
   for (const std::string& text : several.empty() ? std::vector{one} : several) {
     Result<std::string> repository = ParseRepository(text);
@@ -88,6 +87,20 @@ std::vector<std::string> CheckRepositories(const YamlMapping& yaml, const std::s
     yaml.Fail("name", "expected none beside several repositories, which are named host/repository");
   }
   return repositories;
+}
+
+// A text that becomes a label's value.
+void ReadLabel(YamlMapping& yaml, const std::string& key, std::string& value) {
+  yaml.Get(key, value);
+  if (value.size() > kMaxLabelSize) {
+    yaml.Fail(key, "expected at most " + std::to_string(kMaxLabelSize) + " bytes, not " +
+                       std::to_string(value.size()));
+  }
+  // Those that a file has itself are refused before; \n in quotes makes some as well.
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; };
+  if (std::ranges::any_of(value, is_control)) {
+    yaml.Fail(key, "expected text without control characters");
+  }
 }
 
 // One for each of its repositories.
@@ -101,8 +114,8 @@ std::vector<TargetOptions> ReadTargets(YamlMapping& yaml, const TargetKeys& defa
   std::vector<std::string> repositories;
   ScanKeys keys = defaults.scan;
   PolicyKeys policy = defaults.policy;
-  yaml.Get("name", name);
-  yaml.Get("team", team);
+  ReadLabel(yaml, "name", name);
+  ReadLabel(yaml, "team", team);
   yaml.Get("registry", registry);
   yaml.Get("repository", repository);
   yaml.Get("repositories", repositories);
@@ -138,21 +151,28 @@ std::vector<TargetOptions> ReadTargets(YamlMapping& yaml, const TargetKeys& defa
 class UniqueTargets {
  public:
   void Check(const YamlMapping& yaml, const TargetOptions& target) {
-    if (!names_.insert(target.name).second) {
-      yaml.Fail("name", "another target has the name '" + target.name + "' too");
-    }
-    const std::string pair =
-        target.registry.registry.host().text() + "/" + target.registry.repository;
-    const auto [other, added] = pairs_.emplace(pair, target.name);
+    const Origin& origin = target.registry.registry.origin();
+    const std::string pair = origin.host.text() + "/" + target.registry.repository;
+    const auto [other, added] = pairs_.emplace(pair, Known{target.name, origin.scheme});
     if (!added) {
       yaml.Fail(yaml.Has("repositories") ? "repositories" : "repository",
-                "target '" + other->second + "' is the same repository, " + pair);
+                "target '" + other->second.name + "' is the same repository, " + pair +
+                    (other->second.scheme == origin.scheme
+                         ? ""
+                         : " (http:// and https:// do not make two of a host)"));
+    }
+    if (!names_.insert(target.name).second) {
+      yaml.Fail("name", "another target has the name '" + target.name + "' too");
     }
   }
 
  private:
+  struct Known {
+    std::string name;
+    std::string scheme;
+  };
   std::set<std::string> names_;
-  std::map<std::string, std::string> pairs_;
+  std::map<std::string, Known> pairs_;
 };
 
 Config ReadConfig(const YAML::Node& document, const std::string& path,
@@ -196,7 +216,7 @@ Status SetProxies(const ProxyEnvironment& environment, ConnectionOptions& connec
 Result<Config> ParseConfig(std::string_view text, const std::string& path,
                            const ProxyEnvironment& environment) {
   try {
-    return ReadConfig(YAML::Load(std::string(text)), path, environment);
+    return ReadConfig(LoadYaml(text, path), path, environment);
   } catch (const ConfigFault& fault) {
     return fault.error;
   } catch (const YAML::Exception& fault) {
@@ -205,17 +225,9 @@ Result<Config> ParseConfig(std::string_view text, const std::string& path,
 }
 
 Result<Config> LoadConfig(const std::string& path, const ProxyEnvironment& environment) {
-  std::ifstream file(path, std::ios::binary);
-  const auto unreadable = [&path](const std::string& why) {
-    return Error{ErrorKind::kInternal, "configuration file " + path + ": " + why};
-  };
-  if (!file) return unreadable(std::strerror(errno));
-  try {
-    const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-    return ParseConfig(text, path, environment);
-  } catch (const std::ios_base::failure& fault) {  // a folder, a bad disk
-    return unreadable(fault.code().message());
-  }
+  const Result<std::string> text = ReadTextFile(path);
+  if (text) return ParseConfig(*text, path, environment);
+  return Error{ErrorKind::kInternal, "configuration file " + path + ": " + text.error().message};
 }
 
 TargetOptions DefaultTarget(CredentialsSource credentials) {

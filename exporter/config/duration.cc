@@ -25,9 +25,10 @@ constexpr milliseconds kLongest = hours(24 * 365 * 100);
 }  // namespace
 
 Result<Duration> ParseDuration(std::string_view text) {
+  const std::string shown = "'" + std::string(text.substr(0, 40)) + "' is ";
   const Error invalid{ErrorKind::kInternal,
-                      "'" + std::string(text.substr(0, 40)) +
-                          "' is not a duration (expected one like 90s, 1h30m or 30d)"};
+                      shown + "not a duration (expected one like 90s, 1h30m or 30d)"};
+  const Error too_long{ErrorKind::kInternal, shown + "too long (expected at most 100y)"};
   if (text == "0") return Duration::zero();
   if (text.empty()) return invalid;
   milliseconds total{0};
@@ -40,12 +41,13 @@ Result<Duration> ParseDuration(std::string_view text) {
     text.remove_prefix(static_cast<std::size_t>(digits_end - text.data()));
     const std::string_view name = text.substr(0, text.find_first_of("0123456789"));
     while (next_unit != std::end(kUnits) && next_unit->name != name) ++next_unit;
-    if (next_unit == std::end(kUnits) || number > kLongest / next_unit->length) return invalid;
+    if (next_unit == std::end(kUnits)) return invalid;
+    if (number > kLongest / next_unit->length) return too_long;
     total += number * next_unit->length;
     text.remove_prefix(name.size());
     ++next_unit;
   }
-  if (total > kLongest) return invalid;
+  if (total > kLongest) return too_long;
   return std::chrono::duration_cast<Duration>(total);
 }
 

@@ -1,14 +1,17 @@
 #include "exporter/config/policy_keys.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <iterator>
 #include <utility>
 
+#include "exporter/config/yaml_text.h"
+#include "exporter/url/text.h"
+
 namespace registry_backend {
 namespace {
+
+constexpr const char* kExpectedHost =
+    " (expected one like cdn.example.com, minio.corp:9000 or *.example.net)";
 
 void WarnOfWholeClouds(const YamlMapping& policy, const std::string& key,
                        const std::vector<HostPattern>& hosts, std::vector<std::string>& warnings) {
@@ -26,7 +29,7 @@ void ReadHosts(YamlMapping& policy, std::vector<HostPattern>& hosts) {
   hosts.clear();
   for (const std::string& text : texts) {
     Result<HostPattern> host = HostPattern::Parse(text);
-    if (!host) policy.Fail("approved_hosts", host.error().message);
+    if (!host) policy.Fail("approved_hosts", host.error().message + kExpectedHost);
     hosts.push_back(*std::move(host));
   }
 }
@@ -36,14 +39,25 @@ void ReadHostsFile(YamlMapping& policy, std::vector<HostPattern>& hosts) {
   std::string path;
   policy.GetPath(key, path);
   if (path.empty()) return;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) policy.Fail(key, path + ": " + std::strerror(errno));
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  Result<std::vector<HostPattern>> listed = ParseHostList(text);
-  if (!listed) policy.Fail(key, path + ": " + listed.error().message);
+  const Result<std::string> text = ReadTextFile(path);
+  if (!text) policy.Fail(key, path + ": " + text.error().message);
+  Result<std::vector<HostPattern>> listed = ParseHostList(*text);
+  if (!listed) policy.Fail(key, path + ": " + listed.error().message + kExpectedHost);
   // One that was cut to nothing must not switch the rule off.
   if (listed->empty()) policy.Fail(key, path + ": it names no host");
   hosts = *std::move(listed);
+}
+
+// One that is none would allow nothing without a word.
+void ReadRegions(YamlMapping& policy, std::vector<std::string>& regions) {
+  policy.Get("allowed_regions", regions);
+  const auto is_part = [](char c) { return static_cast<unsigned char>(c) > ' ' && c != ','; };
+  for (const std::string& region : regions) {
+    if (region.empty() || !std::ranges::all_of(region, is_part)) {
+      policy.Fail("allowed_regions",
+                  "'" + Printable(region, 80) + "' is not a region (expected one like us-east-1)");
+    }
+  }
 }
 
 }  // namespace
@@ -59,7 +73,7 @@ void ReadPolicy(YamlMapping& yaml, PolicyKeys& keys, std::vector<std::string>& w
   yaml.GetMapping("policy", [&](YamlMapping& policy) {
     ReadHosts(policy, keys.approved_hosts);
     ReadHostsFile(policy, keys.approved_hosts_file);
-    policy.Get("allowed_regions", keys.allowed_regions);
+    ReadRegions(policy, keys.allowed_regions);
     if (policy.Has("approved_hosts")) {
       WarnOfWholeClouds(policy, "approved_hosts", keys.approved_hosts, warnings);
     }

@@ -16,7 +16,11 @@ Result<Url> ParseRegistry(std::string_view text) {
                                            " (expected one like https://registry.example.com)"};
   };
   if (url->has_userinfo()) return invalid("holds a user name; set basic_auth or --username");
-  if (url->path() != "/" || !url->query().empty()) return invalid("has a path or a query");
+  if (text.find_first_of("?#") != std::string_view::npos) return invalid("has a query");
+  if (url->path() == "/v2" || url->path() == "/v2/") return invalid("has a path: leave /v2/ out");
+  if (url->path() != "/") {
+    return invalid("has a path: move it to the beginning of the repository, as in team/app");
+  }
   return url;
 }
 

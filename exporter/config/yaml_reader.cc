@@ -18,21 +18,13 @@ constexpr double kLeastRate = 0.001;
   throw ConfigFault{FaultAt(place, mark, what)};
 }
 
-// Whether `text` is UTF-8 (RFC 3629 §4); labels and JSON must be, and yaml-cpp lets all bytes pass.
-bool IsUtf8(std::string_view text) {
-  const auto is_tail = [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) == 0x80; };
-  while (!text.empty()) {
-    const auto first = static_cast<unsigned char>(text[0]);
-    const std::size_t length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    if ((first >= 0x80 && first < 0xc2) || first > 0xf4 || text.size() < length) return false;
-    if (!std::ranges::all_of(text.substr(1, length - 1), is_tail)) return false;
-    const auto second = static_cast<unsigned char>(length > 1 ? text[1] : 0);
-    const bool overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
-    const bool surrogate = first == 0xed && second > 0x9f;
-    if (overlong || surrogate || (first == 0xf4 && second > 0x8f)) return false;
-    text.remove_prefix(length);
-  }
-  return true;
+// The start of what may be long, for a message.
+std::string Shortened(std::string_view text) {
+  constexpr std::size_t kLongest = 64;
+  if (text.size() <= kLongest) return std::string(text);
+  std::size_t end = kLongest;
+  while ((static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80) --end;  // not within a character
+  return std::string(text.substr(0, end)) + "...";
 }
 
 // How many characters have to be put in, taken out or changed to make one of the other.
@@ -94,7 +86,8 @@ bool YamlMapping::Has(const std::string& key) const {
 }
 
 YamlPlace YamlMapping::PlaceOf(const std::string& key) const {
-  return {place_.file, place_.key.empty() ? key : place_.key + "." + key};
+  const std::string shown = Shortened(key);
+  return {place_.file, place_.key.empty() ? shown : place_.key + "." + shown};
 }
 
 void YamlMapping::Fail(const std::string& key, std::string_view what) const {
@@ -110,7 +103,6 @@ const std::string* YamlMapping::Scalar(const std::string& key) {
   if (!Has(key)) return nullptr;
   if (!node_[key].IsScalar()) Fail(key, "expected a single value");
   scalar_ = node_[key].Scalar();
-  if (!IsUtf8(scalar_)) Fail(key, "is not UTF-8");
   return &scalar_;
 }
 
@@ -121,7 +113,8 @@ void YamlMapping::Get(const std::string& key, std::string& value) {
 void YamlMapping::Get(const std::string& key, bool& value) {
   const std::string* text = Scalar(key);
   if (text == nullptr) return;
-  if (*text != "true" && *text != "false") Fail(key, "expected true or false, not '" + *text + "'");
+  if (*text != "true" && *text != "false")
+    Fail(key, "expected true or false, not '" + Shortened(*text) + "'");
   value = *text == "true";
 }
 
@@ -131,7 +124,7 @@ void YamlMapping::Get(const std::string& key, std::vector<std::string>& value) {
   if (!node_[key].IsSequence()) Fail(key, "expected a list");
   std::vector<std::string> texts;
   for (const YAML::Node& element : node_[key]) {
-    if (!element.IsScalar() || !IsUtf8(element.Scalar())) Fail(key, "expected a list of texts");
+    if (!element.IsScalar()) Fail(key, "expected a list of texts");
     texts.push_back(element.Scalar());
   }
   value = std::move(texts);
@@ -152,8 +145,8 @@ void YamlMapping::Get(const std::string& key, std::size_t& value, std::size_t le
   std::size_t number = 0;
   const auto [end, fault] = std::from_chars(text->data(), text->data() + text->size(), number);
   if (fault != std::errc() || end != text->data() + text->size() || number < least) {
-    Fail(key,
-         "expected a whole number of at least " + std::to_string(least) + ", not '" + *text + "'");
+    Fail(key, "expected a whole number of at least " + std::to_string(least) + ", not '" +
+                  Shortened(*text) + "'");
   }
   value = number;
 }
@@ -165,7 +158,7 @@ void YamlMapping::GetRate(const std::string& key, double& value) {
   const auto [end, fault] = std::from_chars(text->data(), text->data() + text->size(), number);
   if (fault != std::errc() || end != text->data() + text->size() || !std::isfinite(number) ||
       (number != 0 && number < kLeastRate)) {
-    Fail(key, "expected 0 or a number of at least 0.001, not '" + *text + "'");
+    Fail(key, "expected 0 or a number of at least 0.001, not '" + Shortened(*text) + "'");
   }
   value = number;
 }

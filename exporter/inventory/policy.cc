@@ -120,6 +120,7 @@ Result<HostPattern> HostPattern::Parse(std::string_view text) {
   if (rest.find('*') != std::string_view::npos) {
     return Invalid(text, "a * can only be its whole first label");
   }
+  if (below && rest.empty()) return Invalid(text, "nothing follows the *.");
   Result<Host> host = ReadHost(rest);
   if (!host) return host.error();
   if (below && host->is_ip_address()) {

@@ -77,8 +77,6 @@ TEST(AccessKeys, BasicAuthHasAUserNameOrItsFileAndAPasswordOrItsFile) {
   const std::string user = "targets[0].basic_auth.username_file: ";
   ExpectFaults({
       {"basic_auth: {}", "17: " + user + "expected either username or username_file"},
-      {"basic_auth: {password: SECRET}",
-       "17: " + user + "expected either username or username_file"},
       {"basic_auth: {username: u, username_file: f, password: SECRET}",
        "46: " + user + "expected either username or username_file"},
       {"basic_auth: {username_file: [f], password: SECRET}",
@@ -100,9 +98,6 @@ TEST(AccessKeys, AuthorizationIsABearerTokenOrItsFile) {
   EXPECT_EQ(text.token, "SECRET");
 
   ExpectFaults({
-      {"authorization: {}",
-       "20: targets[0].authorization.credentials_file: expected either credentials or "
-       "credentials_file"},
       {"authorization: {credentials: SECRET, credentials_file: f}",
        "60: targets[0].authorization.credentials_file: expected either credentials or "
        "credentials_file"},
@@ -126,8 +121,6 @@ TEST(AccessKeys, ADockerConfigFileIsAPath) {
   EXPECT_EQ(file.kind, Kind::kDockerConfig);
   EXPECT_EQ(file.docker_config_file, "/etc/exporter/.dockerconfigjson");
   EXPECT_EQ(Credentials("docker_config_file: ''").kind, Kind::kAnonymous);
-  ExpectFaults(
-      {{"docker_config_file: [a]", "25: targets[0].docker_config_file: expected a single value"}});
 }
 
 TEST(AccessKeys, OnlyOneOfTheThreeWaysMayBeGiven) {
@@ -182,11 +175,10 @@ TEST(AccessKeys, TlsConfigIsRead) {
                                .cert_file = "/c.pem",
                                .key_file = "/etc/exporter/k.pem",
                                .server_name = "other.example"}));
-  const std::string together = "expected cert_file and key_file together";
   const std::string plain = " (expected one like registry.example.com, without scheme and port)";
   ExpectFaults({
-      {"tls_config: {cert_file: c}", "29: targets[0].tls_config.cert_file: " + together},
-      {"tls_config: {key_file: k}", "28: targets[0].tls_config.key_file: " + together},
+      {"tls_config: {key_file: k}",
+       "28: targets[0].tls_config.key_file: expected cert_file and key_file together"},
       {"tls_config: {server_name: 'a.example:443'}",
        "31: targets[0].tls_config.server_name: 'a.example:443' is not a host name: it is no IPv6 "
        "address" +
@@ -195,8 +187,6 @@ TEST(AccessKeys, TlsConfigIsRead) {
        "31: targets[0].tls_config.server_name: 'a b' is not a host name: a character is not "
        "allowed" +
            plain},
-      {"tls_config: {insecure_skip_verify: yes}",
-       "40: targets[0].tls_config.insecure_skip_verify: expected true or false, not 'yes'"},
       {"tls_config: {ca_file: [a]}", "27: targets[0].tls_config.ca_file: expected a single value"},
   });
 }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 
 #include "tests/support/temp_dir.h"
@@ -245,150 +246,6 @@ TEST(Config, NoPasswordGetsIntoAnErrorOrIsCutShort) {
   }
 }
 
-TEST(Config, ErrorsNameFileLineColumnAndKey) {
-  const std::string target(kTarget);
-  const struct {
-    std::string text;
-    std::string error;
-  } kCases[] = {
-      // Keys
-      {target + "scans: {}\n",
-       "f.yml:4:1: scans: unknown key (did you mean scan? expected one of metrics, policy, scan, "
-       "targets)"},
-      {target + "    tam: x\n",
-       "f.yml:4:5: targets[0].tam: unknown key (did you mean team? expected one of authorization, "
-       "basic_auth, docker_config_file, name, no_proxy, policy, proxy_from_environment, "
-       "proxy_password_file, proxy_url, registry, repositories, repository, scan, team, "
-       "tls_config, token_realms)"},
-      {target + "    basic_auth:\n      user: x\n      username: x\n      password: y\n",
-       "f.yml:5:7: targets[0].basic_auth.user: unknown key (did you mean username? expected one of "
-       "password, "
-       "password_file, username, username_file)"},
-      {target + "    tls_config: {insecure: true}\n",
-       "f.yml:4:18: targets[0].tls_config.insecure: unknown key (did you mean "
-       "insecure_skip_verify? expected one of ca_file, "
-       "cert_file, insecure_skip_verify, key_file, server_name)"},
-      {"scan:\n  intervall: 1h\n" + target,
-       "f.yml:2:3: scan.intervall: unknown key (did you mean interval? expected one of "
-       "absent_after, "
-       "forget_after, interval, max_concurrency, max_requests_per_second, platforms, "
-       "retry_interval, schedule, tags, timeout)"},
-      {target + "scan: {absent_after: 0}\n",
-       "f.yml:4:22: scan.absent_after: expected a whole number of at least 1, not '0'"},
-      {target + "metrics: {max_endpoints: 0}\n",
-       "f.yml:4:26: metrics.max_endpoints: expected a whole number of at least 1, not '0'"},
-      {target + "    team: a\n    team: b\n", "f.yml:5:5: targets[0].team: the key is there twice"},
-      {target + "scan: {timeout: 1s, timeout: 2s}\n",
-       "f.yml:4:21: scan.timeout: the key is there twice"},
-      {target + target, "f.yml:4:1: targets: the key is there twice"},
-      {target + "? [a]\n: b\n", "f.yml:4:3: expected a key that is plain text"},
-      // Types
-      {"- registry: a.example\n", "f.yml:1:1: expected a mapping of keys to values"},
-      {"just text\n", "f.yml:1:1: expected a mapping of keys to values"},
-      {target + "scan: [1h]\n", "f.yml:4:7: scan: expected a mapping of keys to values"},
-      {target + "    basic_auth: [terraform, x]\n",
-       "f.yml:4:17: targets[0].basic_auth: expected a mapping of keys to values"},
-      {"targets: {registry: a.example}\n", "f.yml:1:10: targets: expected a list"},
-      {"targets: [a.example]\n", "f.yml:1:11: targets[0]: expected a mapping of keys to values"},
-      {target + "    name: [a]\n", "f.yml:4:11: targets[0].name: expected a single value"},
-      {target + "    team: {a: b}\n", "f.yml:4:11: targets[0].team: expected a single value"},
-      // Values
-      {target + "scan: {interval: 1 day}\n",
-       "f.yml:4:18: scan.interval: '1 day' is not a duration (expected one like 90s, 1h30m or "
-       "30d)"},
-      {target + "    scan: {timeout: 60}\n",
-       "f.yml:4:21: targets[0].scan.timeout: '60' is not a duration (expected one like 90s, 1h30m "
-       "or 30d)"},
-      {target + "scan: {interval: 0}\n", "f.yml:4:18: scan.interval: expected a duration above 0"},
-      {target + "scan: {max_concurrency: 0}\n",
-       "f.yml:4:25: scan.max_concurrency: expected a whole number of at least 1, not '0'"},
-      {target + "scan: {max_concurrency: -1}\n",
-       "f.yml:4:25: scan.max_concurrency: expected a whole number of at least 1, not '-1'"},
-      {target + "scan: {max_concurrency: 2.5}\n",
-       "f.yml:4:25: scan.max_concurrency: expected a whole number of at least 1, not '2.5'"},
-      {target + "scan: {max_concurrency: 99999999999999999999}\n",
-       "f.yml:4:25: scan.max_concurrency: expected a whole number of at least 1, not "
-       "'99999999999999999999'"},
-      {target + "scan: {max_requests_per_second: -1}\n",
-       "f.yml:4:33: scan.max_requests_per_second: expected 0 or a number of at least 0.001, not "
-       "'-1'"},
-      {target + "scan: {max_requests_per_second: inf}\n",
-       "f.yml:4:33: scan.max_requests_per_second: expected 0 or a number of at least 0.001, not "
-       "'inf'"},
-      {target + "scan: {max_requests_per_second: nan}\n",
-       "f.yml:4:33: scan.max_requests_per_second: expected 0 or a number of at least 0.001, not "
-       "'nan'"},
-      {target + "scan: {max_requests_per_second: 5/s}\n",
-       "f.yml:4:33: scan.max_requests_per_second: expected 0 or a number of at least 0.001, not "
-       "'5/s'"},
-      {target + "    name: \"a\xff\"\n", "f.yml:4:11: targets[0].name: is not UTF-8"},
-      {target + "    team: \"a\xff\"\n", "f.yml:4:11: targets[0].team: is not UTF-8"},
-      // Registry and repository
-      {"targets: [{repository: x}]\n", "f.yml:1:11: targets[0].registry: is required"},
-      {"targets: [{registry: a.example}]\n", "f.yml:1:11: targets[0].repository: is required"},
-      {"targets: [{registry: '', repository: x}]\n",
-       "f.yml:1:22: targets[0].registry: is required"},
-      {"targets:\n  -\n", "f.yml:3:1: targets[0].registry: is required"},
-      {"targets: [{registry: 'ftp://a.example', repository: x}]\n",
-       "f.yml:1:22: targets[0].registry: 'ftp://a.example' is not a usable URL: its scheme is "
-       "neither https nor http"},
-      {"targets: [{registry: 'https://u:p@a.example', repository: x}]\n",
-       "f.yml:1:22: targets[0].registry: registry 'https://a.example' holds a user name; set "
-       "basic_auth or --username (expected one like https://registry.example.com)"},
-      {"targets: [{registry: 'https://a.example/v2/', repository: x}]\n",
-       "f.yml:1:22: targets[0].registry: registry 'https://a.example' has a path or a query "
-       "(expected one like https://registry.example.com)"},
-      {"targets: [{registry: 'https://a.example?x=1', repository: x}]\n",
-       "f.yml:1:22: targets[0].registry: registry 'https://a.example' has a path or a query "
-       "(expected one like https://registry.example.com)"},
-      {"targets: [{registry: a.example, repository: Team/App}]\n",
-       "f.yml:1:45: targets[0].repository: 'Team/App' is not a repository (expected a path in "
-       "lower case like team/app)"},
-      {"targets: [{registry: a.example, repository: 'team/app:v1'}]\n",
-       "f.yml:1:45: targets[0].repository: 'team/app:v1' is not a repository (expected a path in "
-       "lower case like team/app)"},
-      // Credentials
-      {target + "    basic_auth: {password: SECRET}\n",
-       "f.yml:4:17: targets[0].basic_auth.username_file: expected either username or "
-       "username_file"},
-      {target + "    basic_auth: {username: u}\n",
-       "f.yml:4:17: targets[0].basic_auth.password_file: expected either password or "
-       "password_file"},
-      {target + "    basic_auth: {username: u, password: ''}\n",
-       "f.yml:4:17: targets[0].basic_auth.password_file: expected either password or "
-       "password_file"},
-      {target + "    basic_auth: {username: u, password: SECRET, password_file: f}\n",
-       "f.yml:4:64: targets[0].basic_auth.password_file: expected either password or "
-       "password_file"},
-      // What must be unique
-      {"targets:\n"
-       "  - {name: one, registry: a.example, repository: x}\n"
-       "  - {name: one, registry: b.example, repository: x}\n",
-       "f.yml:3:12: targets[1].name: another target has the name 'one' too"},
-      {"targets:\n"
-       "  - {registry: a.example, repository: x}\n"
-       "  - {name: a.example/x, registry: b.example, repository: x}\n",
-       "f.yml:3:12: targets[1].name: another target has the name 'a.example/x' too"},
-      {"targets:\n"
-       "  - {name: one, registry: a.example, repository: x}\n"
-       "  - {name: two, registry: 'https://A.example:443/', repository: x}\n",
-       "f.yml:3:65: targets[1].repository: target 'one' is the same repository, a.example/x"},
-      {"targets:\n"
-       "  - {name: one, registry: 'https://a.example', repository: x}\n"
-       "  - {name: two, registry: 'http://a.example', repository: x}\n",
-       "f.yml:3:59: targets[1].repository: target 'one' is the same repository, a.example/x"},
-      // No targets
-      {"", "f.yml: targets: expected at least one target"},
-      {"# nothing but a comment\n", "f.yml: targets: expected at least one target"},
-      {"targets: []\n", "f.yml:1:10: targets: expected at least one target"},
-      {"scan: {interval: 1h}\n", "f.yml:1:1: targets: expected at least one target"},
-      // No YAML
-      {"targets: [\n", "f.yml:2:1: not valid YAML: end of sequence flow not found"},
-      {"targets:\n  - a: b: c\n", "f.yml:2:9: not valid YAML: illegal map value"},
-  };
-  for (const auto& c : kCases) EXPECT_EQ(Fault(c.text), c.error) << c.text;
-}
-
 TEST(Config, ReadsAFile) {
   const TempDir directory;
   WriteFile(directory / "f.yml",
@@ -406,6 +263,11 @@ TEST(Config, SaysWhyAFileCannotBeRead) {
   const std::string folder = directory.path().string();
   EXPECT_EQ(LoadConfig(folder).error().message,
             "configuration file " + folder + ": Is a directory");
+  const std::string huge = (directory / "huge.yml").string();
+  WriteFile(huge, "# ");
+  std::filesystem::resize_file(huge, 17U * 1024 * 1024);
+  EXPECT_EQ(LoadConfig(huge).error().message,
+            "configuration file " + huge + ": it is larger than 16 MiB");
 }
 
 TEST(Config, WithoutAFileTheTargetIsTerraformEnterprise) {

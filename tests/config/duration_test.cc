@@ -73,6 +73,10 @@ TEST(ParseDuration, RefusesEverythingElse) {
 TEST(ParseDuration, SaysWhatItExpectedAndRepeatsLittleOfWhatItGot) {
   EXPECT_EQ(ParseDuration("1 day").error().message,
             "'1 day' is not a duration (expected one like 90s, 1h30m or 30d)");
+  for (const std::string text : {"101y", "100y1ms", "99999999999999999y"}) {
+    EXPECT_EQ(ParseDuration(text).error().message,
+              "'" + text + "' is too long (expected at most 100y)");
+  }
   EXPECT_EQ(
       ParseDuration(std::string(10'000, 'x')).error().message,
       "'" + std::string(40, 'x') + "' is not a duration (expected one like 90s, 1h30m or 30d)");

@@ -141,52 +141,5 @@ TEST(SelectionKeys, TheFirstCompleteScanAfterAnEditOfThemRaisesNoChange) {
   EXPECT_EQ(state.journal.size(), 1U) << "the second one does";
 }
 
-TEST(SelectionKeys, ErrorsNameFileLineColumnAndKey) {
-  const struct {
-    std::string keys;
-    std::string error;
-  } kCases[] = {
-      {"tags: []", "1:14: scan.tags: expected a mapping of keys to values"},
-      {"tags: {include: v.*}", "1:24: scan.tags.include: expected a list"},
-      {"tags: {include: [[a]]}", "1:24: scan.tags.include: expected a list of texts"},
-      {"tags: {include: [a, '(']}",
-       "1:24: scan.tags.include: '(' is not a regular expression (RE2 syntax): missing ): ("},
-      {"tags: {exclude: ['[']}",
-       "1:24: scan.tags.exclude: '[' is not a regular expression (RE2 syntax): missing ]: ["},
-      {"tags: {newest: -1}",
-       "1:23: scan.tags.newest: expected a whole number of at least 0, not '-1'"},
-      {"tags: {newest: all}",
-       "1:23: scan.tags.newest: expected a whole number of at least 0, not 'all'"},
-      {"tags: {newst: 1}",
-       "1:15: scan.tags.newst: unknown key (did you mean newest? expected one of exclude, include, "
-       "newest)"},
-      {"platforms: linux/amd64", "1:19: scan.platforms: expected a list"},
-      {"platforms: [linux]",
-       "1:19: scan.platforms: 'linux' is not a platform (expected one like linux/amd64)"},
-      {"platforms: [linux/amd64/]",
-       "1:19: scan.platforms: 'linux/amd64/' is not a platform (expected one like linux/amd64)"},
-      {"platforms: [linux/arm/v7/x]",
-       "1:19: scan.platforms: 'linux/arm/v7/x' is not a platform (expected one like linux/amd64)"},
-      {"platforms: [Linux/amd64]",
-       "1:19: scan.platforms: 'Linux/amd64' is not a platform (expected one like linux/amd64)"},
-      {"platforms: ['linux/ amd64']",
-       "1:19: scan.platforms: 'linux/ amd64' is not a platform (expected one like linux/amd64)"},
-      {"platforms: ['']",
-       "1:19: scan.platforms: '' is not a platform (expected one like linux/amd64)"},
-  };
-  for (const auto& c : kCases) {
-    const Result<Config> config =
-        ParseConfig("scan: {" + c.keys + "}\n" + std::string(kTarget), "f.yml");
-    ASSERT_FALSE(config) << c.keys;
-    EXPECT_EQ(config.error().message, "f.yml:" + c.error);
-  }
-  const Result<Config> own =
-      ParseConfig(std::string(kTarget) + "    scan: {tags: {include: ['*']}}\n", "f.yml");
-  ASSERT_FALSE(own);
-  EXPECT_EQ(own.error().message,
-            "f.yml:4:28: targets[0].scan.tags.include: '*' is not a regular expression (RE2 "
-            "syntax): no argument for repetition operator: *");
-}
-
 }  // namespace
 }  // namespace registry_backend
