@@ -1,6 +1,7 @@
 #include "exporter/commands/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <iostream>
 #include <map>
 #include <string>
@@ -29,14 +30,34 @@ std::string VersionText() {
          ", " + build.compiler + ")";
 }
 
+// CLI11's own message shows the value only, and takes numbers for names.
 template <typename Value>
 CLI::Option* AddChoice(CLI::App& app, const std::string& flag, Value& value,
                        const std::map<std::string, Value>& choices, const std::string& help) {
   std::string names;
   for (const auto& [name, unused] : choices) names += (names.empty() ? "" : "|") + name;
+  const auto read = [&choices, names](std::string& text) {
+    const auto choice = choices.find(text);
+    if (choice == choices.end()) return "expected " + names + ", not '" + text + "'";
+    text = std::to_string(static_cast<int>(choice->second));
+    return std::string();
+  };
   return app.add_option(flag, value, help)
-      ->transform(CLI::Transformer(choices))
+      ->transform(CLI::Validator(read, names))
       ->option_text(names);
+}
+
+template <typename Number>
+CLI::Option* AddNumber(CLI::App& app, const std::string& flag, Number& value, std::size_t least,
+                       const std::string& help) {
+  const auto check = [least](const std::string& text) {
+    Number number = 0;
+    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const bool whole = fault == std::errc() && end == text.data() + text.size();
+    if (whole && number >= least) return std::string();
+    return "expected a whole number of at least " + std::to_string(least) + ", not '" + text + "'";
+  };
+  return app.add_option(flag, value, help)->option_text("N")->check(check);
 }
 
 CLI::App* AddServe(CLI::App& app, ServeCommand& command) {
@@ -64,15 +85,10 @@ CLI::App* AddServe(CLI::App& app, ServeCommand& command) {
       });
   serve->add_flag("--web.enable-lifecycle", command.web.enable_lifecycle,
                   "Allow POST /-/scan and /-/reload");
-  serve
-      ->add_option("--shard.index", command.shard.index,
-                   "Which part of the targets to scan, from 0 (default 0)")
-      ->option_text("N");
-  serve
-      ->add_option("--shard.total", command.shard.total,
-                   "How many processes share the targets (default 1)")
-      ->option_text("N")
-      ->check(CLI::PositiveNumber);
+  AddNumber(*serve, "--shard.index", command.shard.index, 0,
+            "Which part of the targets to scan, from 0 (default 0)");
+  AddNumber(*serve, "--shard.total", command.shard.total, 1,
+            "How many processes share the targets (default 1)");
   AddChoice(*serve, "--log.level", command.log_level, kLogLevels,
             "Least level logged (default info)");
   AddChoice(*serve, "--log.format", command.log_format, kLogFormats,
@@ -117,10 +133,8 @@ CLI::App* AddScan(CLI::App& app, ScanCommand& command) {
     scan->get_option("--docker-config")->excludes(scan->get_option(flag));
   }
   scan->get_option("--token")->excludes(scan->get_option("--docker-config"));
-  scan->add_option("--num-tags", command.num_tags,
-                   "Scan only the newest N tags; 0 is all (default)")
-      ->option_text("N")
-      ->check(CLI::NonNegativeNumber);
+  AddNumber(*scan, "--num-tags", command.num_tags, 0,
+            "Scan only the newest N tags; 0 is all (default)");
   AddChoice(*scan, "--output", command.output, kReportOutputs, "Form of the report (default json)");
   return scan;
 }
