@@ -159,10 +159,11 @@ int RunServe(const ServeCommand& command) {
     return kExitUsage;
   }
   if (command.check_only) {
+    const std::size_t targets = config->targets.size();
     std::printf(
-        "%s is valid: %zu targets\n",
+        "%s is valid: %zu %s\n",
         command.config_file.empty() ? "the default configuration" : command.config_file.c_str(),
-        config->targets.size());
+        targets, targets == 1 ? "target" : "targets");
     return kExitComplete;
   }
 
