@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <vector>
@@ -268,6 +269,9 @@ std::string MakeSummary(const ReportSubject& subject, const ScanResult& result) 
       if (!known.empty()) text += "  " + known;
     }
     text += '\n';
+  }
+  if (std::ranges::any_of(result.routes, [](const auto& route) { return route.size() > 1; })) {
+    text += "  (a blob that comes by way of several hosts counts at each of them)\n";
   }
   return text;
 }

@@ -457,6 +457,18 @@ TEST(Summary, OfAPartialScan) {
             "  blobs     cdn.example  2 blobs\n");
 }
 
+TEST(Summary, SaysThatABlobOnItsWayOverSeveralHostsCountsAtEach) {
+  ScanResult result = CompleteScan();
+  result.routes[1] = {S3(), Cdn()};
+  result.endpoints.at({Serves::kBlobs, S3()}).blobs = 7;
+  const std::string summary = MakeSummary(Subject(), result);
+  EXPECT_TRUE(
+      summary.ends_with("  blobs     b.s3.us-east-1.amazonaws.com  7 blobs  s3  us-east-1\n"
+                        "  blobs     cdn.example  2 blobs\n"
+                        "  (a blob that comes by way of several hosts counts at each of them)\n"))
+      << summary;
+}
+
 TEST(Summary, CountsWhatIsUnpullable) {
   ScanResult result = PartialScan();
   result.unpullable = {1, 0, 3};
