@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -109,12 +110,9 @@ TEST(CommandLine, AReportThatCannotBeWrittenIsNoSuccess) {
 TEST(CommandLine, WhatItCannotUseIsAUsageErrorThatNamesIt) {
   const std::pair<std::vector<std::string>, std::string> cases[] = {
       {{"scan", "--nonsense"}, "--nonsense"},
-      {{"scan", "--output", "xml"}, "xml"},
       {{"scan", "--registry", "ftp://x.example", "--repo", "a"}, "--registry"},
       {{"scan", "--registry", "https://u:p@x.example", "--repo", "a"}, "user name"},
       {{"scan", "--repository", "Upper/Case"}, "Upper/Case"},
-      {{"scan", "--num-tags", "many"}, "many"},
-      {{"scan", "--num-tags", "-1"}, "--num-tags"},
       {{"scan", "--registry", "https://x.example"}, "--repository"},
       {{"scan", "--config.file", "/nonexistent.yml"}, "/nonexistent.yml"},
       {{"scan", "--password-file", "/nonexistent"}, "/nonexistent"},
@@ -122,7 +120,6 @@ TEST(CommandLine, WhatItCannotUseIsAUsageErrorThatNamesIt) {
       {{"--config.file", "/nonexistent.yml"}, "/nonexistent.yml"},
       {{"--web.listen-address", "nowhere"}, "nowhere"},
       {{"--web.telemetry-path", "metrics"}, "metrics"},
-      {{"--log.level", "loud"}, "loud"},
   };
   for (const auto& [arguments, named] : cases) {
     const RunResult result = RunProgram(arguments);
@@ -130,6 +127,42 @@ TEST(CommandLine, WhatItCannotUseIsAUsageErrorThatNamesIt) {
     EXPECT_NE(result.err.find(named), std::string::npos) << result.err;
     EXPECT_EQ(result.out, "");
   }
+}
+
+TEST(CommandLine, AValueThatIsNotAllowedIsToldWithWhatIs) {
+  const std::pair<std::vector<std::string>, std::string> cases[] = {
+      {{"scan", "--output", "xml"}, "--output: expected json|summary, not 'xml'"},
+      {{"scan", "--output", "0"}, "--output: expected json|summary, not '0'"},
+      {{"scan", "--num-tags", "-1"}, "--num-tags: expected a whole number of at least 0, not '-1'"},
+      {{"scan", "--num-tags", "many"},
+       "--num-tags: expected a whole number of at least 0, not 'many'"},
+      {{"scan", "--num-tags", "99999999999999999999"},
+       "--num-tags: expected a whole number of at least 0, not '99999999999999999999'"},
+      {{"--shard.total", "0"}, "--shard.total: expected a whole number of at least 1, not '0'"},
+      {{"--log.level", "loud"}, "--log.level: expected debug|error|info|warn, not 'loud'"},
+      {{"--log.format", "xml"}, "--log.format: expected json|logfmt, not 'xml'"},
+      {{"scan", "--registry", "https://x.example/team", "--repo", "a"},
+       "--registry: registry 'https://x.example' has a path: move it to the beginning of the "
+       "repository, as in team/app "},
+  };
+  for (const auto& [arguments, message] : cases) {
+    const RunResult result = RunProgram(arguments);
+    EXPECT_EQ(result.exit_code, 2) << ::testing::PrintToString(arguments);
+    EXPECT_THAT(result.err, HasSubstr(message));
+    EXPECT_EQ(result.out, "");
+  }
+}
+
+TEST(CommandLine, TheDemoSaysThatItsAddressIsTaken) {
+  testing::RawServer other([](testing::RawConnection& /*connection*/) {});
+  const TempDir dir("demo");  // where there is nothing to install and to build
+  std::filesystem::create_directory(dir / "scripts");
+  std::filesystem::copy(REGISTRY_BACKEND_SOURCE_DIR "/scripts/demo", dir / "scripts" / "demo");
+  testing::SubprocessOptions options = testing::HermeticOptions();
+  options.env["DEMO_ADDRESS"] = other.host();
+  const RunResult demo = testing::RunToEnd({(dir / "scripts" / "demo").string()}, options);
+  EXPECT_EQ(demo.exit_code, 1);
+  EXPECT_THAT(demo.err, HasSubstr("something listens at " + other.host() + " already"));
 }
 
 TEST(CommandLine, ScanPrintsAReport) {
@@ -239,7 +272,13 @@ TEST(CommandLine, ConfigCheckOnlyChecks) {
   const TempDir dir("config");
   testing::WriteFile(dir / "c.yml",
                      "targets: [{registry: \"https://r.example\", repository: a/b}]\n");
-  EXPECT_EQ(RunProgram({"--config.file", (dir / "c.yml").string(), "--config.check"}).exit_code, 0);
+  const std::string file = (dir / "c.yml").string();
+  const RunResult one = RunProgram({"--config.file", file, "--config.check"});
+  EXPECT_EQ(one.exit_code, 0);
+  EXPECT_EQ(one.out, file + " is valid: 1 target\n");
+  testing::WriteFile(file, "targets: [{registry: r.example, repositories: [a/b, c]}]\n");
+  EXPECT_EQ(RunProgram({"--config.file", file, "--config.check"}).out,
+            file + " is valid: 2 targets\n");
   testing::WriteFile(dir / "c.yml",
                      "targets: [{registry: \"https://r.example\", repositry: a/b}]\n");
   const RunResult bad = RunProgram({"--config.file", (dir / "c.yml").string(), "--config.check"});
