@@ -17,16 +17,20 @@ namespace {
 
 constexpr std::size_t kMaxFileSize = std::size_t{16} * 1024 * 1024;
 
+constexpr std::string_view kOpenQuote = "a quote that begins after this is not closed";
+constexpr std::string_view kOtherColumn =
+    "this does not go on where those above it end (is it in another column, or a quote open?)";
+
 // What yaml-cpp says, by its beginning, and what a person can do something with.
 constexpr std::pair<std::string_view, std::string_view> kPlainWords[] = {
     {"bad file", "it is nested too deeply"},
     {"end of map flow not found", "a { is not closed"},
     {"end of sequence flow not found", "a [ is not closed"},
     {"illegal flow end", "a ] or } closes nothing"},
-    {"illegal EOF in scalar", "a quote is not closed"},
-    {"illegal document indicator in scalar", "a quote is not closed"},
-    {"end of map not found", "the line is not in the column of those it belongs to"},
-    {"end of sequence not found", "the line is not in the column of those it belongs to"},
+    {"illegal EOF in scalar", kOpenQuote},
+    {"illegal document indicator in scalar", kOpenQuote},
+    {"end of map not found", kOtherColumn},
+    {"end of sequence not found", kOtherColumn},
     {"illegal block entry", "a list's '- ' cannot stand here"},
     {"illegal map value", "a key's ': ' cannot stand here (a value with ': ' in it needs quotes)"},
     {"the referenced anchor is not defined",
@@ -86,25 +90,35 @@ class OneDocument : public YAML::EventHandler {
  public:
   explicit OneDocument(const std::string& file) : file_(file) {}
 
+  // Of what was read last.
+  [[nodiscard]] const YAML::Mark& mark() const { return mark_; }
+
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (std::exchange(begun_, true)) {
       Throw(file_, mark, "expected the file's end, not a second YAML document");
     }
   }
   void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
-  void OnAlias(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
-  void OnScalar(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
-                const std::string& /*value*/) override {}
-  void OnSequenceStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/,
-                       YAML::anchor_t /*anchor*/, YAML::EmitterStyle::value /*style*/) override {}
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override { mark_ = mark; }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override { mark_ = mark; }
+  void OnScalar(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                const std::string& /*value*/) override {
+    mark_ = mark;
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& /*tag*/,
+                       YAML::anchor_t /*anchor*/, YAML::EmitterStyle::value /*style*/) override {
+    mark_ = mark;
+  }
   void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
-                  YAML::EmitterStyle::value /*style*/) override {}
+  void OnMapStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                  YAML::EmitterStyle::value /*style*/) override {
+    mark_ = mark;
+  }
   void OnMapEnd() override {}
 
  private:
   const std::string& file_;
+  YAML::Mark mark_;
   bool begun_ = false;
 };
 
@@ -149,14 +163,17 @@ YAML::Node LoadYaml(std::string_view text, const std::string& file) {
   std::string closed(text);
   // yaml-cpp closes a quote that is open at the last line's end. At the document's end it does not.
   if (text.ends_with('\n')) closed += "...\n";
+  OneDocument handler(file);
   try {
     std::istringstream stream(closed);
     YAML::Parser parser(stream);
-    OneDocument handler(file);
     while (parser.HandleNextDocument(handler)) continue;
     return YAML::Load(closed);
   } catch (const YAML::Exception& fault) {
-    Throw(file, fault.mark, "not valid YAML: " + InPlainWords(fault, text));
+    const std::string what = InPlainWords(fault, text);
+    // yaml-cpp notices an open quote where the text ends, which helps nobody to find it.
+    const YAML::Mark& mark = what == kOpenQuote ? handler.mark() : fault.mark;
+    Throw(file, mark, "not valid YAML: " + what);
   }
 }
 
