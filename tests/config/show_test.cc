@@ -15,7 +15,7 @@ constexpr std::string_view kEveryKey = R"(
 scan: {interval: 90m, retry_interval: 1m30s, timeout: 30m, platforms: [linux/amd64], absent_after: 2}
 metrics: {max_endpoints: 50, max_tags: 5}
 targets:
-  - name: "first: \"one\"\n#"
+  - name: "first: \"one\" #"
     registry: http://localhost:5000
     repositories: [team/app]
     team: 'yes'
@@ -47,8 +47,8 @@ std::vector<TargetOptions> Parse(const std::string& text) {
 
 TEST(ShowConfig, IsReadAsWhatItShows) {
   std::vector<TargetOptions> targets = Parse(std::string(kEveryKey));
-  targets[1].schedule.interval = ScheduleOptions().interval;  // a schedule is in its place
   ASSERT_EQ(targets.size(), 4U);
+  targets[1].schedule.interval = ScheduleOptions().interval;  // a schedule is in its place
   const std::vector<TargetOptions> again = Parse(ShowConfig(targets));
   for (TargetOptions& target : targets) {
     for (std::string* secret : {&target.credentials.password, &target.credentials.token}) {

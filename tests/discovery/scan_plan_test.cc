@@ -197,7 +197,7 @@ TEST_F(PlanTest, DifferingFactsOfOneHostAreLeftEmpty) {
   const ScanResult result = Run();
   const SeenEndpoint* endpoint = Find(result, Serves::kBlobs, "s3.us-east-1.amazonaws.com");
   ASSERT_NE(endpoint, nullptr);
-  EXPECT_EQ(endpoint->info, (EndpointInfo{"s3", "", "us-east-1", "redirect"}));
+  EXPECT_EQ(endpoint->info, (EndpointInfo{"s3", "", "us-east-1", "redirect", "https"}));
 }
 
 TEST_F(PlanTest, AHostNotMetIsLookedForByItsWitnessesAtTheEnd) {
@@ -315,7 +315,7 @@ TEST_F(PlanTest, EndpointsAreClassifiedWhateverTheyServe) {
   EXPECT_EQ(Find(result, Serves::kApi, "123456789012.dkr.ecr.eu-west-1.amazonaws.com")->info,
             (EndpointInfo{"ecr", "", "eu-west-1", "direct"}));
   EXPECT_EQ(Find(result, Serves::kManifests, "s3.eu-west-1.amazonaws.com")->info,
-            (EndpointInfo{"s3", "bucket", "eu-west-1", "redirect"}));
+            (EndpointInfo{"s3", "bucket", "eu-west-1", "redirect", "https"}));
 }
 
 TEST_F(PlanTest, AManifestBroughtByATagIsNotAskedForAgain) {
