@@ -10,7 +10,6 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
-#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -23,6 +22,7 @@
 #include "tests/integration/team_app.h"
 #include "tests/support/eventually.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/text.h"
 
 namespace registry_backend::testing {
 namespace {
@@ -52,15 +52,6 @@ std::vector<std::string> Difference(const Standing& before, const Standing& afte
   std::vector<std::string> difference;
   std::ranges::set_symmetric_difference(before, after, std::back_inserter(difference));
   return difference;
-}
-
-// Puts `to` in every place of `from`, which must be there.
-void Replace(std::string& text, const std::string& from, const std::string& to) {
-  std::size_t at = text.find(from);
-  if (at == std::string::npos) throw std::runtime_error("nowhere: " + from);
-  for (; at != std::string::npos; at = text.find(from, at + to.size())) {
-    text.replace(at, from.size(), to);
-  }
 }
 
 // The shipped example, but impatient and with our address.
