@@ -221,14 +221,16 @@ void Monitor::Settle(Target& target, bool saved, TargetState state) {
   target.state = std::move(state);
   target.saved = saved;
   target.scanning = target.saving = false;
+  {  // Whoever is told that it is no longer scanned may ask for the next scan.
+    const std::lock_guard lock(mutex_);
+    busy_.erase(target.options.name);
+  }
   Schedule(target);
   // Nobody is told of the old reports any more.
   if (saved) {
     worker_.Post(
         [store = target.store, kept = target.state.report] { store->RemoveOldReports(kept); });
   }
-  const std::lock_guard lock(mutex_);
-  busy_.erase(target.options.name);
 }
 
 Result<std::optional<StoredFile>> Monitor::OpenReport(const TargetSnapshot& target) const {

@@ -8,6 +8,14 @@ void Router::Add(const std::string& method, const std::string& path, Route route
   routes_[path][method] = std::move(route);
 }
 
+std::vector<std::string> Router::Routes() const {
+  std::vector<std::string> routes;
+  for (const auto& [path, methods] : routes_) {
+    for (const auto& [method, unused] : methods) routes.push_back(method + " " + path);
+  }
+  return routes;
+}
+
 Response Router::Handle(const Request& request) const {
   const auto path = routes_.find(request.path);
   if (path == routes_.end()) return Response::Text(404, "404 page not found");

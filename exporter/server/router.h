@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "exporter/server/message.h"
 
@@ -16,6 +17,9 @@ class Router {
  public:
   // A GET route answers HEAD as well.
   void Add(const std::string& method, const std::string& path, Route route);
+
+  // `GET /path` of every route, in order of their paths.
+  [[nodiscard]] std::vector<std::string> Routes() const;
 
   // 404 for an unknown path, 405 with Allow for a known one asked for in another way.
   [[nodiscard]] Response Handle(const Request& request) const;

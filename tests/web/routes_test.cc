@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <fstream>
 #include <memory>
 #include <mutex>
 
@@ -169,6 +170,22 @@ TEST_F(RoutesTest, TheTelemetryPathMayBeAnother) {
   EXPECT_THAT(*Ask("GET", "/").body, HasSubstr("<a href=\"/custom\">"));
   Make({.telemetry_path = "/"});
   EXPECT_THAT(*Ask("GET", "/").body, HasSubstr("registry_backend_target_info"));
+}
+
+// What tests/integration/api_test.cc then holds to the answers.
+TEST_F(RoutesTest, AreAllInTheOpenApiDocument) {
+  const ConfigurationAccess configuration{[] { return Ok(); }, [] { return ReloadState(); },
+                                          [] { return std::string(); }};
+  std::ifstream file(REGISTRY_BACKEND_SOURCE_DIR "/docs/openapi.yaml");
+  std::vector<std::string> documented;
+  std::string path;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("  /") && line.ends_with(":")) path = line.substr(2, line.size() - 3);
+    if (line == "    get:") documented.push_back("GET " + path);
+    if (line == "    post:") documented.push_back("POST " + path);
+  }
+  EXPECT_THAT(documented, ::testing::UnorderedElementsAreArray(
+                              MakeRouter({}, kBuild, *monitor_, http_, configuration).Routes()));
 }
 
 TEST_F(RoutesTest, SaysThatItLives) {
