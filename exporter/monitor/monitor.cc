@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "exporter/inventory/apply.h"
+#include "exporter/monitor/history.h"
 #include "exporter/monitor/target.h"
-#include "exporter/scheduler/schedule.h"
 
 namespace registry_backend {
 namespace {
@@ -21,22 +21,6 @@ void ReturnFreeMemory() {
 #ifdef __GLIBC__
   malloc_trim(0);
 #endif
-}
-
-std::optional<LastScan> LastScanOf(const TargetState& state) {
-  if (!state.newest) return std::nullopt;
-  return LastScan{state.newest->started, state.newest->finished, state.consecutive_failures};
-}
-
-ScanHints HintsOf(const TargetState& state) {
-  ScanHints hints;
-  for (const auto& [key, record] : state.endpoints) {
-    if (key.serves == Serves::kBlobs && record.present() && !record.witnesses.empty()) {
-      hints.witnesses[key.backend_host] = record.witnesses;
-    }
-  }
-  hints.unresolved = state.unresolved;
-  return hints;
 }
 
 }  // namespace
