@@ -39,6 +39,7 @@ class Application {
   }
 
   void Run() {
+    TakeBackTimesAhead();
     Forget();
     // What is known first, then what is gone: it makes room for what is new.
     for (const auto& [key, seen] : result_.endpoints) {
@@ -56,6 +57,21 @@ class Application {
   }
 
  private:
+  void TakeBackTimesAhead() {
+    const auto take_back = [this](std::optional<WallTime>& time) {
+      if (time) time = std::min(*time, now_);
+    };
+    for (auto& [key, record] : state_.endpoints) {
+      record.first_seen = std::min(record.first_seen, now_);
+      record.last_seen = std::min(record.last_seen, now_);
+      take_back(record.absent_since);
+      take_back(record.changed);
+    }
+    take_back(state_.baseline);
+    take_back(state_.last_change);
+    take_back(state_.last_success);
+  }
+
   void Forget() {
     const auto keep = std::chrono::duration_cast<WallClock::duration>(options_.forget_after);
     std::erase_if(state_.endpoints, [&](const auto& endpoint) {

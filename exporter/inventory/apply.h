@@ -16,6 +16,9 @@ namespace registry_backend {
 //   its first_seen.
 // - max_endpoints bounds the inventory: absent ones make room, longest unseen first; present ones
 //   never do. What does not fit is counted.
+// - A time that lies ahead of the scan's end is the trace of a clock that was wrong, and becomes
+//   that end: until it came, alerts on it would fire and an absent endpoint would stay. The journal
+//   keeps what the clock said.
 void Apply(const ScanResult& result, const InventoryOptions& options, TargetState& state);
 
 }  // namespace registry_backend

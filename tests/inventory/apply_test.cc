@@ -193,6 +193,21 @@ TEST(Apply, AClockSetBackForgetsNothing) {
   EXPECT_EQ(Presence(state), "Ab");
 }
 
+TEST(Apply, NoTimeLiesAheadOfTheNewestScan) {
+  TargetState state;
+  Apply(Scan(ScanOutcome::kComplete, 100, "ab"), {}, state);
+  Apply(Scan(ScanOutcome::kComplete, 101, "a"), {}, state);
+  Apply(Scan(ScanOutcome::kFailed, 1, ""), {}, state);
+  EXPECT_EQ(state.last_success, At(1)) << "or no alert would call it stale for 100 hours";
+  EXPECT_EQ(state.last_change, At(1));
+  EXPECT_EQ(state.baseline, At(1));
+  const EndpointRecord& gone = state.endpoints.at(Blobs("b"));
+  for (const auto time : {gone.first_seen, gone.last_seen, *gone.changed, *gone.absent_since}) {
+    EXPECT_EQ(time, At(1));
+  }
+  EXPECT_EQ(state.journal.front().at, At(101)) << "which is what the clock said";
+}
+
 TEST(Apply, MaxEndpointsTakesAbsentOnesFirstAndNeverPresentOnes) {
   TargetState state;
   InventoryOptions options;
