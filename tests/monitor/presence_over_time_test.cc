@@ -138,6 +138,17 @@ TEST(PresenceOverTime, ScansThatAreNotComplete) {
           a 0 seen 1-1 changed 4
           b 1 seen 4-4 changed 4
           journal 4-a 4+b)"}}},
+      {"a captive portal",
+       {{"1.0=a portal:p scan", R"(
+          failed 1 | 0/1/0/0 | +0 -0 | | dropped 0
+          tokens p 1 seen 1-1
+          journal)"},
+        {"mend scan portal:q scan portal:p scan", R"(
+          failed 2 | 1/0/0/1 | +0 -0 | baseline 2 | dropped 0
+          api r 1 seen 2-2
+          tokens p 0 seen 1-1
+          a 1 seen 2-2
+          journal)"}}},
       {"failed at first", {{"1.0=a refuse:1.0 scan mend 1.0=b scan", R"(
           complete 0 | 1/0/0/1 | +0 -0 | baseline 2 | dropped 0
           api r 1 seen 1-2

@@ -25,7 +25,7 @@ using testing::WatchedTarget;
 using Names = std::set<std::string>;
 
 // What presence is, told a second time and as simply as can be. Endpoints are named as they are
-// shown: `api r`, `b`; there is no `a`, so that they are in order.
+// shown: `api r`, `tokens p`, `w`; in this order.
 class Model {
  public:
   // `content` is what the repository has after the step.
@@ -42,10 +42,10 @@ class Model {
   }
 
   [[nodiscard]] std::string Shown() const {
-    int blobs = 0;
+    std::map<std::string, int> present;
     std::string hosts;
     for (const auto& [name, host] : known_.hosts) {
-      if (name.size() == 1 && host.present) ++blobs;
+      if (host.present) ++present[name.size() == 1 ? "blobs" : name];
       hosts += fmt::format("{} {:d} seen {}-{}", name, host.present, host.first, host.last);
       if (host.changed) hosts += fmt::format(" changed {}", *host.changed);
       const bool approved = name == "api r" || approved_.find(name) != std::string::npos;
@@ -55,10 +55,11 @@ class Model {
     const auto time = [](const char* name, const std::optional<int>& hour) {
       return hour ? fmt::format(" {} {}", name, *hour) : "";
     };
-    return fmt::format("{} {} | {}/0/0/{} | +{} -{} |{}{} | dropped 0\n{}journal{}\n",
-                       known_.outcome, known_.failures, known_.hosts.count("api r"), blobs,
-                       known_.added, known_.removed, time("baseline", known_.baseline),
-                       time("change", known_.last_change), hosts, known_.journal);
+    return fmt::format("{} {} | {}/{}/0/{} | +{} -{} |{}{} | dropped 0\n{}journal{}\n",
+                       known_.outcome, known_.failures, present["api r"], present["tokens p"],
+                       present["blobs"], known_.added, known_.removed,
+                       time("baseline", known_.baseline), time("change", known_.last_change), hosts,
+                       known_.journal);
   }
 
  private:
@@ -83,6 +84,7 @@ class Model {
 
   [[nodiscard]] Seen Look(const RegistryContent& content) const {
     Seen seen;
+    if (!content.portal.empty()) return {"failed", {{"tokens p", {}}}};
     if (content.refused.contains("list")) return {"failed"};
     seen.hosts["api r"];
     std::size_t answered = 0, resolved = 0, tags = 0;
@@ -220,7 +222,7 @@ class Chance {
     if (what < 5) return "move:" + Host() + Host();
     if (what < 6) return "untag:" + Tag();
     if (what < 7) return "lose:" + Blob();
-    if (what < 8) return "mend";
+    if (what < 8) return Below(5) == 0 ? "portal:p" : "mend";
     return "refuse:" + (Below(4) == 0 ? "list" : Below(2) == 0 ? Tag() : Blob());
   }
 
@@ -237,7 +239,7 @@ class Chance {
     return "crash:" + std::string(kInstants[Below(4)]);
   }
 
-  std::string Host() { return std::string(1, static_cast<char>('b' + Below(4))); }
+  std::string Host() { return std::string(1, static_cast<char>('w' + Below(4))); }
   std::string Tag() { return "1." + std::to_string(Below(4)); }
   std::string Blob() { return Tag() + "/" + std::to_string(Below(2)); }
 
@@ -269,7 +271,7 @@ std::string Trouble(unsigned seed) {
   WatchedTarget target(storage.path());
   Model model;
   Chance chance(seed);
-  std::string history = "1.0=b 1.1=c";
+  std::string history = "1.0=w 1.1=x";
   target.Do(history);
   bool was_edited = false;
   const int length = 5 + chance.Below(30);

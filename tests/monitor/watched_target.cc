@@ -63,6 +63,11 @@ std::pair<std::string, std::string> Parted(const std::string& step) {
 Response RegistryContent::Answer(const Request& request) const {
   const std::string path = request.url.path();
   const std::string last = path.substr(path.rfind('/') + 1);
+  if (request.operation == "token") return MakeResponse(403);
+  if (!portal.empty()) {
+    return MakeResponse(401, "",
+                        {{"www-authenticate", "Bearer realm=\"https://" + portal + "/\""}});
+  }
   if (request.operation == "tags") {
     if (refused.contains("list")) return MakeResponse(403);
     std::string names;
@@ -109,8 +114,11 @@ bool RegistryContent::Edit(const std::string& what) {
     }
   } else if (name == "refuse") {
     refused.insert(argument);
+  } else if (name == "portal") {
+    portal = HostName(argument[0]);
   } else if (name == "mend") {
     refused.clear();
+    portal.clear();
   } else {
     return false;
   }

@@ -29,6 +29,8 @@ struct RegistryContent {
   std::map<std::string, std::vector<std::string>> tags;  // and their blobs' names
   std::map<std::string, Blob> blobs;                     // a tag may name one that is not here
   std::set<std::string> refused;                         // with 403: tags, names of blobs, `list`
+  // A host that stands before the registry and wants to be asked for tokens, but gives none.
+  std::string portal;
 
   [[nodiscard]] Response Answer(const Request& request) const;
 
@@ -37,7 +39,8 @@ struct RegistryContent {
   //   untag:1.0   the tag is deleted; its blobs stay
   //   lose:1.0/1  the blob is deleted
   //   move:ab     all blobs that are at a move to b
-  //   refuse:X    see `refused`;   mend   nothing is refused
+  //   refuse:X portal:p    see `refused` and `portal`
+  //   mend        nothing is refused, and there is no portal
   bool Edit(const std::string& what);
 
  private:
