@@ -26,9 +26,10 @@ void ReturnFreeMemory() {
 }  // namespace
 
 Monitor::Monitor(Network network, Storage storage, std::vector<TargetOptions> targets,
-                 Logger logger)
+                 Logger logger, std::function<WallTime()> wall_clock)
     : network_(network),
       logger_(std::move(logger)),
+      wall_clock_(std::move(wall_clock)),
       storage_(std::move(storage)),
       published_(std::make_shared<const Snapshot>()) {
   const Status writable = storage_.TryToWrite();
@@ -39,7 +40,7 @@ Monitor::Monitor(Network network, Storage storage, std::vector<TargetOptions> ta
   for (TargetOptions& options : targets) {
     names_.insert(options.name);
     auto store = std::make_shared<TargetStore>(storage_, SubjectOf(options), logger_);
-    TargetStore::Loaded loaded = store->Load(WallClock::now());
+    TargetStore::Loaded loaded = store->Load(wall_clock_());
     targets_.push_back(MakeArrived({std::move(options), std::move(store), std::move(loaded)}));
     targets_.back()->saved = writable.ok();
   }
@@ -101,7 +102,7 @@ void Monitor::Schedule(Target& target) {
 
 // When the next scan is due, by what is known of the last one.
 WallTime Monitor::NextScanOf(const Target& target) const {
-  const WallTime now = WallClock::now();
+  const WallTime now = wall_clock_();
   const ScheduleOptions& schedule = target.options.schedule;
   const WallTime due = NextScan(schedule, LastScanOf(target.state), now);
   const bool with_others = schedule.cron || (!target.begun && due <= now);
@@ -115,14 +116,17 @@ WallTime Monitor::NextScanOf(const Target& target) const {
 void Monitor::SetTimer(Target& target) {
   if (target.timer) network_.loop.Cancel(*target.timer);
   const WallClock::duration delay = std::clamp<WallClock::duration>(
-      *target.next_scan - WallClock::now(), WallClock::duration::zero(), kLongestSleep);
+      *target.next_scan - wall_clock_(), WallClock::duration::zero(), kLongestSleep);
   target.timer = network_.loop.At(network_.loop.Now() + std::chrono::duration_cast<Duration>(delay),
                                   [this, &target] { Due(target); });
 }
 
 void Monitor::Due(Target& target) {
   target.timer.reset();
-  if (WallClock::now() < *target.next_scan) {
+  // Reckoned anew: by a clock that has been set back meanwhile it may be due already.
+  const WallTime due = std::min(*target.next_scan, NextScanOf(target));
+  if (due != std::exchange(target.next_scan, due)) Publish(target);
+  if (wall_clock_() < due) {
     SetTimer(target);
     return;
   }
@@ -155,7 +159,7 @@ void Monitor::Scan(Target& target, Result<Credentials> credentials) {
     return;
   }
   if (!credentials) {
-    Finish(target, ScanThatCouldNotBegin(credentials.error(), WallClock::now()));
+    Finish(target, ScanThatCouldNotBegin(credentials.error(), wall_clock_()));
     return;
   }
   target.client->SetCredentials(std::move(credentials).value());

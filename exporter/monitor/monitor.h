@@ -28,8 +28,10 @@ class Monitor {
 
   // Reads what `storage` has of the targets, and tries whether it can be written: both show in the
   // first Snapshot and in the log. What `network` refers to outlives the monitor, whose destructor
-  // runs when the loop no longer does, and waits for what is being saved.
-  Monitor(Network network, Storage storage, std::vector<TargetOptions> targets, Logger logger);
+  // runs when the loop no longer does, and waits for what is being saved. `wall_clock` tells the
+  // time by which scans are due, from any thread.
+  Monitor(Network network, Storage storage, std::vector<TargetOptions> targets, Logger logger,
+          std::function<WallTime()> wall_clock = WallClock::now);
   ~Monitor();
   Monitor(const Monitor&) = delete;
   Monitor& operator=(const Monitor&) = delete;
@@ -96,6 +98,7 @@ class Monitor {
 
   Network network_;
   const Logger logger_;
+  const std::function<WallTime()> wall_clock_;
   const Storage storage_;  // after the constructor only the worker writes there
 
   std::mutex mutex_;

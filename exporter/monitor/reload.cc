@@ -48,7 +48,7 @@ void Monitor::LoadArrivals(const std::shared_ptr<Arrivals>& arrivals,
   }
   worker_.Post([this, arrivals, replaced] {
     for (Arrival& arrival : *arrivals) {
-      if (arrival.store) arrival.loaded = arrival.store->Load(WallClock::now());
+      if (arrival.store) arrival.loaded = arrival.store->Load(wall_clock_());
     }
     network_.loop.Post(replaced);
   });
