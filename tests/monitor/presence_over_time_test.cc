@@ -219,20 +219,26 @@ TEST(PresenceOverTime, WhatTheConfigurationSays) {
           a 1 seen 1-1
           b 1 seen 1-1
           journal)"},
+        {"mend 1.2=bc refuse:1.2/1 scan", R"(
+          partial 2 | 1/0/0/2 | +0 -0 | baseline 1 | dropped 0
+          api r 1 seen 1-3
+          a 1 seen 1-1
+          b 1 seen 1-3
+          journal)"},
         {"mend scan", R"(
           complete 0 | 1/0/0/2 | +0 -0 | baseline 1 | dropped 0
-          api r 1 seen 1-3
-          a 0 seen 1-1
-          b 1 seen 1-1
-          c 1 seen 3-3
-          journal)"},
-        {"move:bc scan", R"(
-          complete 0 | 1/0/0/1 | +0 -1 | baseline 1 change 4 | dropped 0
           api r 1 seen 1-4
           a 0 seen 1-1
-          b 0 seen 1-1 changed 4
-          c 1 seen 3-4
-          journal 4-b)"}}},
+          b 1 seen 1-4
+          c 1 seen 4-4
+          journal)"},
+        {"move:bc scan", R"(
+          complete 0 | 1/0/0/1 | +0 -1 | baseline 1 change 5 | dropped 0
+          api r 1 seen 1-5
+          a 0 seen 1-1
+          b 0 seen 1-4 changed 5
+          c 1 seen 4-5
+          journal 5-b)"}}},
       {"another policy",
        {{"1.0=ab scan approve:a", R"(
           complete 0 | 1/0/0/2 | +0 -0 | baseline 1 | dropped 0
