@@ -154,6 +154,17 @@ TEST(PresenceOverTime, ScansThatAreNotComplete) {
           api r 1 seen 1-2
           b 1 seen 2-2
           journal)"}}},
+      {"a failure between partial ones",
+       {{"1.0=a 1.1=b refuse:1.1 scan scan refuse:list scan mend:list scan scan", R"(
+          partial 5 | 1/0/0/1 | +0 -0 | | dropped 0
+          api r 1 seen 1-5
+          a 1 seen 1-5
+          journal)"},
+        {"scan", R"(
+          partial 6 | 1/0/0/1 | +0 -0 | baseline 6 | dropped 0
+          api r 1 seen 1-6
+          a 1 seen 1-6
+          journal)"}}},
       {"a tag that is broken for ever",
        {{"1.0=a 1.1=b refuse:1.1 scan 1.0=c scan", R"(
           partial 2 | 1/0/0/2 | +0 -0 | | dropped 0

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/monitor/watched_target.h"
+#include "tests/support/sanitizer.h"
 #include "tests/support/temp_dir.h"
 
 // Random histories, each step of which leaves what a simple model says.
@@ -37,7 +38,9 @@ class Model {
     if (name == "approve") approved_ = argument;
     if (name == "clock") hour_ = std::stoi(argument);
     if (name == "scan" || name == "unsaved" || name == "crash") Scan(content);
-    if (name == "scan" || step == "crash:after") saved_ = known_;
+    if (name == "scan" || step == "crash:after" || step == "crash:reportless") {
+      saved_ = known_;
+    }
     if (name == "crash" || name == "restart") known_ = saved_;
   }
 
@@ -214,7 +217,7 @@ class Chance {
   int Below(int end) { return static_cast<int>(random_() % static_cast<unsigned>(end)); }
 
  private:
-  static constexpr const char* kInstants[] = {"before", "within", "torn", "after"};
+  static constexpr const char* kInstants[] = {"before", "within", "torn", "after", "reportless"};
 
   std::string OfRepository() {
     const int what = Below(10);
@@ -222,7 +225,7 @@ class Chance {
     if (what < 5) return "move:" + Host() + Host();
     if (what < 6) return "untag:" + Tag();
     if (what < 7) return "lose:" + Blob();
-    if (what < 8) return Below(5) == 0 ? "portal:p" : "mend";
+    if (what < 8) return Below(5) == 0 ? "portal:p" : Below(2) == 0 ? "mend" : "mend:list";
     return "refuse:" + (Below(4) == 0 ? "list" : Below(2) == 0 ? Tag() : Blob());
   }
 
@@ -236,7 +239,7 @@ class Chance {
     if (what < 81) return "clock:" + std::to_string(Below(60));
     if (what < 86) return "restart";
     if (what < 90) return "unsaved";
-    return "crash:" + std::string(kInstants[Below(4)]);
+    return "crash:" + std::string(kInstants[Below(5)]);
   }
 
   std::string Host() { return std::string(1, static_cast<char>('w' + Below(4))); }
@@ -272,6 +275,7 @@ std::string Trouble(unsigned seed) {
   Model model;
   Chance chance(seed);
   std::string history = "1.0=w 1.1=x";
+  if (chance.Below(3) == 0) history += " refuse:1.1";
   target.Do(history);
   bool was_edited = false;
   const int length = 5 + chance.Below(30);
@@ -284,6 +288,7 @@ std::string Trouble(unsigned seed) {
       was_edited = was_edited || step.starts_with("newest");
     }
     std::string wrong = Contradiction(target.state(), was_edited);
+    if (::testing::Test::HasFailure()) wrong += "\na step failed";
     if (wrong.empty() && target.Shown() == model.Shown()) continue;
     return history + "\n" + wrong + "\n" + target.Shown() + "but the model:\n" + model.Shown();
   }
@@ -292,11 +297,10 @@ std::string Trouble(unsigned seed) {
 
 TEST(RandomHistory, LeavesWhatASimpleModelSays) {
   constexpr unsigned kFirstSeed = 20261126;
-  constexpr unsigned kHistories = 1000;
+  constexpr unsigned kHistories = testing::kHasSanitizer ? 100 : 1000;
   for (unsigned seed = kFirstSeed; seed < kFirstSeed + kHistories; ++seed) {
     const std::string trouble = Trouble(seed);
     ASSERT_EQ(trouble, "") << "seed " << seed << ": " << trouble;
-    ASSERT_FALSE(HasFailure()) << "seed " << seed;
   }
 }
 

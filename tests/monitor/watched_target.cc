@@ -22,7 +22,15 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::hours;
 
-constexpr const char* kFolder = "r.example%2Fteam%2Fapp";  // what the TargetStore calls it
+// What the TargetStore calls its files.
+constexpr const char* kFolder = "r.example%2Fteam%2Fapp";
+constexpr const char* kState = "state.json";
+
+std::string ReportOf(const ScanResult& result) {
+  std::string stamp = FormatRfc3339(result.finished);
+  std::erase_if(stamp, [](char c) { return c == ':' || c == '-'; });
+  return "report-" + stamp + ".json";
+}
 
 RegistryOptions Repository() { return {*Url::Parse("https://r.example"), "team/app", nullptr}; }
 
@@ -117,8 +125,9 @@ bool RegistryContent::Edit(const std::string& what) {
   } else if (name == "portal") {
     portal = HostName(argument[0]);
   } else if (name == "mend") {
-    refused.clear();
     portal.clear();
+    if (argument.empty()) refused.clear();
+    refused.erase(argument);
   } else {
     return false;
   }
@@ -208,32 +217,41 @@ void WatchedTarget::Scan() {
 void WatchedTarget::ScanUnsaved() {
   ScanResult result;
   life_->state = Scanned(result);
-  SaveReportOnly(life_->state, result);
+  EXPECT_FALSE(SaveWithout(kState, life_->state, result));
   life_->saved = false;
 }
 
-// A folder where the temporary file belongs stops a save just before the state.
-void WatchedTarget::SaveReportOnly(TargetState& state, const ScanResult& result) {
-  const fs::path in_the_way = directory_ / kFolder / "state.json.tmp";
+// A folder where the temporary file belongs keeps `name` from being written.
+Status WatchedTarget::SaveWithout(const std::string& name, TargetState& state,
+                                  const ScanResult& result) {
+  const fs::path in_the_way = directory_ / kFolder / (name + ".tmp");
   fs::remove(in_the_way);
   fs::create_directories(in_the_way);
-  EXPECT_FALSE(life_->store.Save(state, result));
+  Status saved = life_->store.Save(state, result);
   EXPECT_TRUE(fs::remove(in_the_way));
+  return saved;
 }
 
 void WatchedTarget::ScanAndCrash(const std::string& when) {
   ScanResult result;
   TargetState state = Scanned(result);
-  if (when == "within" || when == "torn") SaveReportOnly(state, result);
+  if (when == "within" || when == "torn") {
+    EXPECT_FALSE(SaveWithout(kState, state, result));
+  }
   if (when == "torn") {
     const std::string bytes = EncodeState(state);
     WriteFile(directory_ / kFolder / "state.json.tmp", bytes.substr(0, bytes.size() / 2));
   }
   if (when == "after") {
     EXPECT_TRUE(life_->store.Save(state, result));
-    life_->state = std::move(state);
   }
-  life_->saved = life_->saved && when == "after";
+  if (when == "reportless") {
+    const Status saved = SaveWithout(ReportOf(result), state, result);
+    EXPECT_EQ(saved.ok(), result.outcome == ScanOutcome::kFailed) << "which has no report";
+  }
+  const bool is_saved = when == "after" || when == "reportless";
+  if (is_saved) life_->state = std::move(state);
+  life_->saved = is_saved;
   Restart();
 }
 

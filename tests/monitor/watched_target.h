@@ -40,7 +40,7 @@ struct RegistryContent {
   //   lose:1.0/1  the blob is deleted
   //   move:ab     all blobs that are at a move to b
   //   refuse:X portal:p    see `refused` and `portal`
-  //   mend        nothing is refused, and there is no portal
+  //   mend mend:X    nothing is refused, or X is not; and there is no portal
   bool Edit(const std::string& what);
 
  private:
@@ -61,6 +61,7 @@ class WatchedTarget {
   //   unsaved       the same, but its state cannot be saved
   //   crash:before crash:within crash:torn crash:after    the same, but a crash comes before it is
   //       saved, between report and state, in the midst of the state, or afterwards; and a restart
+  //   crash:reportless    after it was saved all but the report
   void Do(const std::string& steps);
 
   // What /metrics tells of presence, and the journal:
@@ -94,7 +95,8 @@ class WatchedTarget {
   void Scan();
   void ScanUnsaved();
   void ScanAndCrash(const std::string& when);
-  void SaveReportOnly(TargetState& state, const ScanResult& result);
+  [[nodiscard]] Status SaveWithout(const std::string& name, TargetState& state,
+                                   const ScanResult& result);
   void Restart();
 
   const std::filesystem::path directory_;
