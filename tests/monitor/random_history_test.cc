@@ -246,7 +246,7 @@ class Chance {
   std::string Tag() { return "1." + std::to_string(Below(4)); }
   std::string Blob() { return Tag() + "/" + std::to_string(Below(2)); }
 
-  std::mt19937 random_;  // its numbers are the same everywhere
+  std::mt19937 random_;
 };
 
 // What must hold whatever the model says: the counters count the journal, and the journal's last
