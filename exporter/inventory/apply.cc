@@ -39,7 +39,7 @@ class Application {
   }
 
   void Run() {
-    TakeBackTimesAhead();
+    if (!failed_) TakeBackTimesAhead();
     Forget();
     // What is known first, then what is gone: it makes room for what is new.
     for (const auto& [key, seen] : result_.endpoints) {
@@ -57,6 +57,8 @@ class Application {
   }
 
  private:
+  // What a clock that was ahead has left. Not by a failed scan: the clock that is wrong may be
+  // today's, and then no certificate suits its date.
   void TakeBackTimesAhead() {
     const auto take_back = [this](std::optional<WallTime>& time) {
       if (time) time = std::min(*time, now_);

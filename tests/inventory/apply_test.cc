@@ -193,11 +193,13 @@ TEST(Apply, AClockSetBackForgetsNothing) {
   EXPECT_EQ(Presence(state), "Ab");
 }
 
-TEST(Apply, NoTimeLiesAheadOfTheNewestScan) {
+TEST(Apply, NoTimeLiesAheadOfTheNewestScanThatDidNotFail) {
   TargetState state;
   Apply(Scan(ScanOutcome::kComplete, 100, "ab"), {}, state);
   Apply(Scan(ScanOutcome::kComplete, 101, "a"), {}, state);
   Apply(Scan(ScanOutcome::kFailed, 1, ""), {}, state);
+  EXPECT_EQ(state.last_success, At(101)) << "the clock may be wrong now";
+  Apply(Scan(ScanOutcome::kPartial, 1, ""), {}, state);
   EXPECT_EQ(state.last_success, At(1)) << "or no alert would call it stale for 100 hours";
   EXPECT_EQ(state.last_change, At(1));
   EXPECT_EQ(state.baseline, At(1));

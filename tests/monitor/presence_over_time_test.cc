@@ -351,18 +351,33 @@ TEST(PresenceOverTime, TheProcessAndItsClock) {
           c 1 seen 1001-1001 changed 1001
           journal 1001-a 1001+c)"},
         {"clock:5 refuse:list scan", R"(
-          failed 1 | 1/0/0/2 | +1 -1 | baseline 1 change 6 | dropped 0
-          api r 1 seen 1-6
-          a 0 seen 1-1 changed 6
-          b 1 seen 1-6
-          c 1 seen 6-6 changed 6
+          failed 1 | 1/0/0/2 | +1 -1 | baseline 1 change 1001 | dropped 0
+          api r 1 seen 1-1001
+          a 0 seen 1-1 changed 1001
+          b 1 seen 1-1001
+          c 1 seen 1001-1001 changed 1001
           journal 1001-a 1001+c)"},
-        {"mend scan scan scan", R"(
-          complete 0 | 1/0/0/2 | +1 -1 | baseline 1 change 6 | dropped 0
-          api r 1 seen 1-9
-          b 1 seen 1-9
-          c 1 seen 6-9 changed 6
+        {"mend scan", R"(
+          complete 0 | 1/0/0/2 | +1 -1 | baseline 1 change 7 | dropped 0
+          api r 1 seen 1-7
+          a 0 seen 1-1 changed 7
+          b 1 seen 1-7
+          c 1 seen 7-7 changed 7
+          journal 1001-a 1001+c)"},
+        {"scan scan scan", R"(
+          complete 0 | 1/0/0/2 | +1 -1 | baseline 1 change 7 | dropped 0
+          api r 1 seen 1-10
+          b 1 seen 1-10
+          c 1 seen 7-10 changed 7
           journal 1001-a 1001+c)"}}},
+      {"a failed scan by a clock that is behind",
+       {{"clock:1000 1.0=ab scan move:ac scan clock:5 refuse:list scan clock:1010 mend scan", R"(
+          complete 0 | 1/0/0/2 | +1 -1 | baseline 1001 change 1002 | dropped 0
+          api r 1 seen 1001-1011
+          a 0 seen 1001-1001 changed 1002
+          b 1 seen 1001-1011
+          c 1 seen 1002-1011 changed 1002
+          journal 1002-a 1002+c)"}}},
       {"a clock that was ahead at the baseline", {{"clock:1000 1.0=a scan clock:5 scan", R"(
           complete 0 | 1/0/0/1 | +0 -0 | baseline 6 | dropped 0
           api r 1 seen 6-6

@@ -129,7 +129,8 @@ class Model {
     const Seen seen = Look(content);
     const bool complete = seen.outcome == "complete", failed = seen.outcome == "failed";
     ++hour_;
-    ForgetAndTakeBack();
+    if (!failed) TakeBack();
+    Forget();
     quiet_ = !known_.baseline || (complete && known_.selection != newest_);
     const bool may_bring = !failed || !known_.baseline;
     std::map<std::string, Endpoint>& hosts = known_.hosts;
@@ -162,7 +163,7 @@ class Model {
     return names;
   }
 
-  void ForgetAndTakeBack() {
+  void TakeBack() {
     const auto take_back = [this](std::optional<int>& time) {
       if (time) time = std::min(*time, hour_);
     };
@@ -174,6 +175,9 @@ class Model {
     }
     take_back(known_.baseline);
     take_back(known_.last_change);
+  }
+
+  void Forget() {
     std::erase_if(known_.hosts, [this](const auto& entry) {
       return !entry.second.present && hour_ - *entry.second.absent_since >= forget_after_;
     });
