@@ -82,6 +82,26 @@ TEST(Documentation, EachModuleIsInThePlanOfTheHouse) {
   EXPECT_EQ(described, modules);
 }
 
+// In queries and in prose. docs/metrics.md itself is held against the code by a test of its own.
+TEST(Documentation, TheMetricsThatItNamesAreThere) {
+  std::set<std::string> known = {
+      "registry_backend_exporter",                                // the program
+      "registry_backend_hosts",    "registry_backend_addresses",  // in squid.conf
+      "registry_backend_tls",      "registry_backend_http",       // modules of blackbox_exporter
+  };
+  for (const auto& row : testing::TableRows(ReadDocument(kRoot / "docs/metrics.md"),
+                                            "| name | type | labels | meaning |")) {
+    const std::vector<std::string> names = testing::CodeSpans(row.at(0));
+    known.insert(names.begin(), names.end());
+  }
+  const std::regex pattern(R"(\b(registry_backend_\w*[a-z])\b(?!\*))");
+  for (const std::filesystem::path& document : testing::AllDocuments(kRoot)) {
+    for (const std::string& name : AllMatches(ReadDocument(document), pattern)) {
+      EXPECT_TRUE(known.contains(name)) << document << ": " << name;
+    }
+  }
+}
+
 // README.md is where a reader begins.
 TEST(Documentation, EachOfItsPagesIsLinked) {
   std::set<std::filesystem::path> linked;
