@@ -3,11 +3,14 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <iostream>
+#include <iterator>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "exporter/commands/allowlist.h"
 #include "exporter/commands/build.h"
+#include "exporter/commands/diff.h"
 #include "exporter/commands/exit_code.h"
 #include "exporter/commands/scan.h"
 #include "exporter/commands/serve.h"
@@ -23,6 +26,10 @@ const std::map<std::string, LogFormat> kLogFormats = {{"logfmt", LogFormat::kLog
                                                       {"json", LogFormat::kJson}};
 const std::map<std::string, ReportOutput> kReportOutputs = {{"json", ReportOutput::kJson},
                                                             {"summary", ReportOutput::kSummary}};
+const std::map<std::string, DiffFormat> kDiffFormats = {
+    {"json", DiffFormat::kJson}, {"markdown", DiffFormat::kMarkdown}, {"text", DiffFormat::kText}};
+const std::map<std::string, AllowlistFormat> kAllowlistChoices(std::begin(kAllowlistFormats),
+                                                               std::end(kAllowlistFormats));
 
 std::string VersionText() {
   const BuildInfo build = ThisBuild();
@@ -139,6 +146,37 @@ CLI::App* AddScan(CLI::App& app, ScanCommand& command) {
   return scan;
 }
 
+CLI::App* AddDiff(CLI::App& app, DiffCommand& command) {
+  CLI::App* diff = app.add_subcommand("diff", "Say what changed between two reports");
+  const std::pair<std::string, std::string*> reports[] = {{"OLD.json", &command.old_report},
+                                                          {"NEW.json", &command.new_report}};
+  for (const auto& [name, value] : reports) {
+    diff->add_option(name, *value, "Report by scan, or by the original tool; - is standard input")
+        ->option_text(" ")
+        ->required();
+  }
+  AddChoice(*diff, "--output", command.output, kDiffFormats,
+            "Form of the comparison (default markdown)");
+  return diff;
+}
+
+CLI::App* AddAllowlist(CLI::App& app, AllowlistCommand& command) {
+  CLI::App* allowlist = app.add_subcommand("allowlist", "Print the hosts that pulls need");
+  CLI::Option* report =
+      allowlist->add_option("--report", command.report, "Of this report; - is standard input")
+          ->option_text("FILE");
+  allowlist
+      ->add_option("--storage.path", command.storage_path,
+                   "Of what an exporter keeps here (default data/)")
+      ->option_text("DIR")
+      ->excludes(report);
+  allowlist->add_option("--target", command.target, "Only of this one of the targets")
+      ->option_text("REGISTRY/REPOSITORY");
+  AddChoice(*allowlist, "--format", command.format, kAllowlistChoices,
+            "Form of the list (default plain)");
+  return allowlist;
+}
+
 // `serve` may be left out: it is put in front of flags that are not the program's own.
 std::vector<std::string> WithDefaultCommand(int argc, const char* const* argv) {
   std::vector<std::string> arguments(argv + 1, argv + argc);
@@ -170,12 +208,16 @@ std::string DescribeExtras(const CLI::App& command, const std::vector<std::strin
 int RunCommandLine(int argc, const char* const* argv) {
   ServeCommand serve_command;
   ScanCommand scan_command;
+  DiffCommand diff_command;
+  AllowlistCommand allowlist_command;
   CLI::App app("Prometheus exporter for the storage hosts behind a container registry",
                "registry_backend_exporter");
   app.set_version_flag("--version", VersionText());
   app.require_subcommand(1);
   const CLI::App* serve = AddServe(app, serve_command);
   const CLI::App* scan = AddScan(app, scan_command);
+  const CLI::App* diff = AddDiff(app, diff_command);
+  const CLI::App* allowlist = AddAllowlist(app, allowlist_command);
   std::vector<std::string> arguments = WithDefaultCommand(argc, argv);
   const auto is_named = [&arguments](const CLI::App* command) {
     return command->get_name() == arguments.front();
@@ -189,13 +231,16 @@ int RunCommandLine(int argc, const char* const* argv) {
   try {
     app.parse(arguments);
   } catch (const CLI::ExtrasError&) {
-    std::cerr << DescribeExtras(*serve ? *serve : *scan, {argv + 1, argv + argc});
+    const std::vector<CLI::App*> named = app.get_subcommands();
+    std::cerr << DescribeExtras(named.empty() ? *serve : *named.front(), {argv + 1, argv + argc});
     return kExitUsage;
   } catch (const CLI::ParseError& fault) {
     return app.exit(fault, std::cout, std::cerr) == 0 ? kExitComplete : kExitUsage;
   }
   if (*serve) return RunServe(serve_command);
   if (*scan) return RunScan(scan_command);
+  if (*diff) return RunDiff(diff_command);
+  if (*allowlist) return RunAllowlist(allowlist_command);
   return kExitUsage;
 }
 

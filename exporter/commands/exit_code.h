@@ -8,6 +8,12 @@ enum ExitCode : int {
   kExitFailed = 1,
   kExitUsage = 2,  // also: a configuration that cannot be used
   kExitPartial = 3,
+  // diff, as diff(1)
+  kExitSame = 0,
+  kExitDiffers = 1,
+  kExitTrouble = 2,  // also: input that cannot be used, output that cannot be written
+  // allowlist
+  kExitNoBaseline = 3,
 };
 
 }  // namespace registry_backend
