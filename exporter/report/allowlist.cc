@@ -84,8 +84,9 @@ std::string Plain(const std::vector<AllowlistTarget>& targets) {
   return text;
 }
 
-// One acl has one type, so names and addresses have one each. `dstdomain` would look the name of an
-// address up.
+// One acl has one type, so names and addresses have one each. With -n squid looks nothing up: a
+// foreign name that leads to an allowed address is not allowed by it, and a request waits for no
+// name server.
 std::string Squid(const std::vector<AllowlistTarget>& targets) {
   const Names names = NamesOf(targets);
   std::string text = HeaderWithoutPorts(targets, names);
@@ -95,10 +96,10 @@ std::string Squid(const std::vector<AllowlistTarget>& targets) {
   if (!names.addresses.empty()) text += " registry_backend_addresses";
   text += ".\n";
   for (const std::string& name : names.names) {
-    text += "acl registry_backend_hosts dstdomain " + name + "\n";
+    text += "acl registry_backend_hosts dstdomain -n " + name + "\n";
   }
   for (const std::string& address : names.addresses) {
-    text += "acl registry_backend_addresses dst " + address + "\n";
+    text += "acl registry_backend_addresses dst -n " + address + "\n";
   }
   return text;
 }

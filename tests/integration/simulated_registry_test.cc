@@ -86,7 +86,7 @@ TEST(SimulatedRegistry, ADeepLayersHostIsFoundToo) {
   const ScanResult result = Client(registry.base_url()).Scan();
   const SeenEndpoint* deep = Find(result, Serves::kBlobs, "deep.s3.eu-west-1.amazonaws.com");
   ASSERT_NE(deep, nullptr) << Report(registry, result);
-  EXPECT_EQ(deep->info, (EndpointInfo{"s3", "deep", "eu-west-1", "redirect"}));
+  EXPECT_EQ(deep->info, (EndpointInfo{"s3", "deep", "eu-west-1", "redirect", "https"}));
   EXPECT_NE(Find(result, Serves::kBlobs, kHost), nullptr);
 }
 

@@ -100,11 +100,11 @@ TEST(Allowlist, SquidAndCiliumAndPlainHaveNoPorts) {
 
 TEST(Allowlist, SquidHasOneAclForNamesAndOneForAddresses) {
   EXPECT_THAT(Lines(List({Mixed()}, AllowlistFormat::kSquid)),
-              ElementsAre("acl registry_backend_hosts dstdomain auth.example",
-                          "acl registry_backend_hosts dstdomain minio.corp",
-                          "acl registry_backend_hosts dstdomain registry.example",
-                          "acl registry_backend_addresses dst 192.0.2.7",
-                          "acl registry_backend_addresses dst 2001:db8::7"));
+              ElementsAre("acl registry_backend_hosts dstdomain -n auth.example",
+                          "acl registry_backend_hosts dstdomain -n minio.corp",
+                          "acl registry_backend_hosts dstdomain -n registry.example",
+                          "acl registry_backend_addresses dst -n 192.0.2.7",
+                          "acl registry_backend_addresses dst -n 2001:db8::7"));
 }
 
 TEST(Allowlist, CiliumAllowsNamesAndAddressesByRulesOfTheirOwn) {
