@@ -137,7 +137,8 @@ std::string TagsOf(const DiffedEndpoint& endpoint, const Quote& quote) {
   std::string text =
       fmt::format("{} tag{}: ", endpoint.tag_count, endpoint.tag_count == 1 ? "" : "s");
   for (std::size_t i = 0; i < endpoint.tags.size(); ++i) {
-    text += (i == 0 ? "" : ", ") + quote(endpoint.tags[i]);
+    if (i > 0) text += ", ";
+    text += quote(endpoint.tags[i]);
   }
   return text + (endpoint.tags.size() < endpoint.tag_count ? ", …" : "");
 }
