@@ -116,8 +116,9 @@ std::vector<std::string> ActionsFor(const ReportDiff& diff, const Quote& quote) 
   for (const auto& [host, endpoints] : OnlyInOne(diff.added)) {
     const std::string why = fmt::format("{} before the next pull: it serves {}.",
                                         quote(host.text()), ServesOf(endpoints, quote));
-    actions.push_back(diff.additions_are_certain() ? "Allow " + why + since
-                                                   : "Make sure to have allowed " + why);
+    actions.push_back(diff.additions_are_certain()
+                          ? fmt::format("Allow {}{}", why, since)
+                          : fmt::format("Make sure to have allowed {}", why));
   }
   for (const DiffedEndpoint& endpoint : diff.changed) {
     actions.push_back(ChangedSentence(endpoint, quote));
