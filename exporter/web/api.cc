@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "exporter/report/allowlist.h"
 #include "exporter/web/answers.h"
 
 namespace registry_backend {
@@ -159,17 +160,51 @@ server::Response UnknownTarget(std::string_view name) {
   return JsonError(404, "there is no target '" + std::string(name.substr(0, 200)) + "'");
 }
 
-// A route whose answer is made of all targets, or of the one that the query names.
+// All targets, or the one that the query names; none where there is no such one.
+Targets Wanted(const server::Request& request, const Monitor& monitor) {
+  Targets targets = monitor.Current()->targets;
+  const std::string_view name = request.Parameter("target");
+  if (name.empty()) return targets;
+  std::erase_if(targets, [name](const auto& target) { return target->name != name; });
+  return targets;
+}
+
+// A route whose answer is made of them.
 template <typename Make>
 server::Route OfTargets(const Monitor& monitor, Make make) {
   return [&monitor, make](const server::Request& request) {
-    const std::shared_ptr<const Snapshot> snapshot = monitor.Current();
+    const Targets targets = Wanted(request, monitor);
     const std::string_view name = request.Parameter("target");
-    if (name.empty()) return JsonSuccess(200, make(snapshot->targets));
-    const auto target = std::ranges::find(snapshot->targets, name, &TargetSnapshot::name);
-    if (target == snapshot->targets.end()) return UnknownTarget(name);
-    return JsonSuccess(200, make({*target}));
+    if (targets.empty() && !name.empty()) return UnknownTarget(name);
+    return make(request, targets);
   };
+}
+
+template <typename Make>
+server::Route JsonOfTargets(const Monitor& monitor, Make make) {
+  return OfTargets(monitor, [make](const server::Request&, const Targets& targets) {
+    return JsonSuccess(200, make(targets));
+  });
+}
+
+// What a firewall may be fed with, so never an empty or a short list: an error instead.
+server::Response Allowlist(const server::Request& request, const Targets& targets) {
+  const std::string_view name = request.Parameter("format");
+  const std::optional<AllowlistFormat> format = ParseAllowlistFormat(name.empty() ? "plain" : name);
+  if (!format) {
+    return JsonError(400, "there is no format '" + std::string(name.substr(0, 200)) +
+                              "' (expected plain, json, squid, cilium or config)");
+  }
+  std::vector<AllowlistTarget> known;
+  for (const auto& target : targets) {
+    known.push_back(AllowlistTargetOf(target->registry, target->repository, target->state));
+  }
+  Result<std::string> list = MakeAllowlist(known, *format);
+  if (!list) return JsonError(503, list.error().message);
+  server::Response response;
+  response.content_type = AllowlistMediaType(*format);
+  response.body = std::make_shared<const std::string>(*std::move(list));
+  return response;
 }
 
 class StoredBody final : public server::BodySource {
@@ -220,9 +255,10 @@ server::Response Report(const server::Request& request, const Monitor& monitor) 
 }  // namespace
 
 void AddApi(server::Router& router, const Monitor& monitor) {
-  router.Add("GET", "/api/v1/targets", OfTargets(monitor, FromTargets));
-  router.Add("GET", "/api/v1/endpoints", OfTargets(monitor, FromEndpoints));
-  router.Add("GET", "/api/v1/changes", OfTargets(monitor, FromChanges));
+  router.Add("GET", "/api/v1/targets", JsonOfTargets(monitor, FromTargets));
+  router.Add("GET", "/api/v1/endpoints", JsonOfTargets(monitor, FromEndpoints));
+  router.Add("GET", "/api/v1/changes", JsonOfTargets(monitor, FromChanges));
+  router.Add("GET", "/api/v1/allowlist", OfTargets(monitor, Allowlist));
   router.Add("GET", "/api/v1/report",
              [&monitor](const server::Request& request) { return Report(request, monitor); });
   router.Add("GET", "/api/v1/sd", [&monitor](const server::Request&) {

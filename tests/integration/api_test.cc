@@ -214,6 +214,20 @@ TEST_F(ApiTest, NamesEachPresentHostOnceForDiscovery) {
               HasSubstr(std::string("[\"") + kFirstHost + ":443\"]"));
 }
 
+TEST_F(ApiTest, GivesNoAllowlistThatLacksHosts) {
+  ASSERT_TRUE(AwaitScans("app", 1) && AwaitScans("shut", 1));
+  const std::string url = exporter_->url() + "/api/v1/allowlist";
+  const HttpAnswer list = HttpGet(url + "?target=app");
+  EXPECT_EQ(list.status, 200);
+  EXPECT_THAT(list.body, HasSubstr(std::string("\n") + kFirstHost + "\n"));
+  EXPECT_THAT(list.body, HasSubstr("\n127.0.0.1\n"));
+  // Of the other target nothing is known.
+  const HttpAnswer none = HttpGet(url);
+  EXPECT_EQ(none.status, 503);
+  EXPECT_THAT(none.body, HasSubstr("team/shut"));
+  EXPECT_THAT(none.body, Not(HasSubstr(kFirstHost)));
+}
+
 TEST_F(ApiTest, IsWhatItsDocumentSays) {
   const auto check = [this](std::vector<std::string> requests) {
     std::vector<std::string> argv = {"python3", OPENAPI_CHECK_SCRIPT,
@@ -227,13 +241,33 @@ TEST_F(ApiTest, IsWhatItsDocumentSays) {
   registry_->SetBackend(kOtherHost);
   ScanApp(2);
   registry_->SetLatency(200ms);
-  check({"GET / 200", "GET /metrics 200", "GET /-/healthy 200", "GET /-/ready 200",
-         "GET /config 200", "GET /api/v1/targets 200", "GET /api/v1/targets?target=x 404",
-         "GET /api/v1/endpoints 200", "GET /api/v1/endpoints?target=x 404",
-         "GET /api/v1/changes 200", "GET /api/v1/changes?target=x 404",
-         "GET /api/v1/report?target=app 200", "GET /api/v1/report 400",
-         "GET /api/v1/report?target=shut 404", "GET /api/v1/sd 200", "POST /-/scan?target=app 202",
-         "POST /-/scan?target=app 409", "POST /-/scan?target=x 404", "POST /-/reload 200"});
+  check({"GET / 200",
+         "GET /metrics 200",
+         "GET /-/healthy 200",
+         "GET /-/ready 200",
+         "GET /config 200",
+         "GET /api/v1/targets 200",
+         "GET /api/v1/targets?target=x 404",
+         "GET /api/v1/endpoints 200",
+         "GET /api/v1/endpoints?target=x 404",
+         "GET /api/v1/changes 200",
+         "GET /api/v1/changes?target=x 404",
+         "GET /api/v1/report?target=app 200",
+         "GET /api/v1/report 400",
+         "GET /api/v1/report?target=shut 404",
+         "GET /api/v1/sd 200",
+         "GET /api/v1/allowlist?target=app 200",
+         "GET /api/v1/allowlist?target=app&format=json 200",
+         "GET /api/v1/allowlist?target=app&format=squid 200",
+         "GET /api/v1/allowlist?target=app&format=cilium 200",
+         "GET /api/v1/allowlist?target=app&format=config 200",
+         "GET /api/v1/allowlist 503",
+         "GET /api/v1/allowlist?format=xml 400",
+         "GET /api/v1/allowlist?target=x 404",
+         "POST /-/scan?target=app 202",
+         "POST /-/scan?target=app 409",
+         "POST /-/scan?target=x 404",
+         "POST /-/reload 200"});
 }
 
 TEST_F(ApiTest, LifecycleCallsOfOtherSitesAreRefused) {
