@@ -22,7 +22,7 @@ enum class ErrorKind {
   kDigest,       // the bytes do not have the digest they were asked for by
   kStorage,      // reading or writing our own files
   kInternal,     // a defect of this program; also a mistake in its command line or configuration
-  kCancelled,    // called off by us; never reported as a reason
+  kCancelled,    // called off by us; a reason only in the report of an interrupted `scan`
 };
 
 inline constexpr std::array kReportedErrorKinds = {

@@ -109,12 +109,6 @@ void ScanPlan::Finish(const Operation& operation, Result<Answer> answer) {
   }
 }
 
-ScanPlan::Progress ScanPlan::progress() const {
-  const std::size_t waiting =
-      blob_queue_.size() + manifest_queue_.size() + confirm_queue_.size() + (next_page_ ? 1 : 0);
-  return {finished_, finished_ + under_way_ + waiting};
-}
-
 void ScanPlan::OnTags(const Operation& operation, Result<Answer> answer) {
   if (!answer) {
     Fail(ScanError::Scope::kTarget, "", answer.error());
@@ -194,6 +188,7 @@ void ScanPlan::OnManifest(const std::string& reference, Result<Answer> answer) {
   const std::string_view digest = Learn(fetched, is_digest ? manifests_.at(reference).depth : 0);
   if (!is_digest) {
     tags_.at(reference).digest = digest;
+    ++found_tags_;
     last_tag_ = reference;
   }
 }
@@ -227,6 +222,7 @@ void ScanPlan::OnUnpullable(const Operation& operation, const Error& why) {
 
 void ScanPlan::OnFailure(const Operation& operation, const Error& error) {
   StandingOf(operation) = Standing::kFailed;
+  CountFailure(ScopeOf(operation));
   Fail(ScopeOf(operation), operation.reference, error);
 }
 
@@ -246,6 +242,8 @@ std::string_view ScanPlan::Learn(const FetchedManifest& fetched, int depth) {
   }
   const std::string_view digest = state->first;
   if (IsFound(digest)) return digest;
+  // By its digest it had failed, and now a tag has brought it.
+  if (state->second.standing == Standing::kFailed) --failed_.manifests;
   state->second = {depth, Standing::kOpen};
   const Manifest& manifest = *fetched.manifest;
   ScannedManifest scanned{.media_type = Name(manifest.media_type),

@@ -47,6 +47,8 @@ class ScanPlan {
   struct Progress {
     std::uint64_t finished;
     std::uint64_t known;
+    ScanCounts asked;     // unique tags, manifests and blobs known by now
+    ScanCounts answered;  // those of them that are found, unpullable or failed
   };
   [[nodiscard]] Progress progress() const;
 
@@ -99,6 +101,7 @@ class ScanPlan {
   void OnWitness(const std::string& digest, const Result<Answer>& answer);
   void OnUnpullable(const Operation& operation, const Error& why);
   void OnFailure(const Operation& operation, const Error& error);
+  void CountFailure(ScanError::Scope scope);
   [[nodiscard]] Standing& StandingOf(const Operation& operation);
   [[nodiscard]] std::string_view Kept(const Operation& operation) const;
   [[nodiscard]] std::string_view Name(std::string_view name);
@@ -156,6 +159,8 @@ class ScanPlan {
   std::size_t confirm_now_ = 0;      // so many of its first are being asked for
   std::size_t under_way_ = 0;
   std::uint64_t finished_ = 0;
+  std::uint64_t found_tags_ = 0;
+  ScanCounts failed_;
   bool overflowed_ = false;
   bool left_out_any_ = false;  // for its platform
 

@@ -102,6 +102,13 @@ void KeepCommon(EndpointInfo& info, const EndpointInfo& other) {
   keep(info.scheme, other.scheme);
 }
 
+ScanCounts& ScanCounts::operator+=(const ScanCounts& more) {
+  tags += more.tags;
+  manifests += more.manifests;
+  blobs += more.blobs;
+  return *this;
+}
+
 double ScanResult::coverage() const {
   if (asked.total() == 0) return 0;
   return static_cast<double>(asked.total() - unresolved.total()) /

@@ -116,6 +116,7 @@ struct ScanCounts {
   std::uint64_t blobs = 0;
 
   [[nodiscard]] std::uint64_t total() const { return tags + manifests + blobs; }
+  ScanCounts& operator+=(const ScanCounts& more);
   bool operator==(const ScanCounts&) const = default;
 };
 

@@ -84,8 +84,11 @@ Error Scanner::TimeoutError() const {
 
 void Scanner::OnTimeout() {
   timeout_.reset();
-  CallOff();
-  End(TimeoutError());
+  CutShort(TimeoutError());
+}
+
+void Scanner::CutShort(const Error& why) {
+  if (done_) End(why);
 }
 
 // The hosts that the client has met besides those that answers named.
@@ -104,7 +107,7 @@ void Scanner::End(const std::optional<Error>& cut_short) {
   result.started = started_at_;
   result.finished = WallClock::now();
   result.took = loop_.Now() - started_;
-  const Done done = std::move(done_);
+  const Done done = std::exchange(done_, nullptr);
   done(std::move(result));
 }
 

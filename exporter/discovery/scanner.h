@@ -25,6 +25,13 @@ class Scanner {
   // Once. `done` runs once, later, from the loop, and may delete the scanner.
   void Start(Done done);
 
+  // Ends the scan now: what has no answer yet has none because of `why`. `done` runs before this
+  // returns. Nothing where the scan has ended.
+  void CutShort(const Error& why);
+
+  // How far a scan that has not ended is.
+  [[nodiscard]] ScanPlan::Progress progress() const { return plan_.progress(); }
+
  private:
   void Pump();
   void ObserveOnce();

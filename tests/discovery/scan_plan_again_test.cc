@@ -378,5 +378,28 @@ TEST_F(PlanTest, KnowsHowFarItIs) {
   EXPECT_FALSE(plan.Next());
 }
 
+TEST_F(PlanTest, CountsWhatIsAnsweredOfEachKind) {
+  PutTags({"3.0.0", "2.0.0", "1.0.0"});
+  Put("3.0.0", Answer(Image("m", {"a", "b"})));
+  Put("2.0.0", Missing());
+  Put("1.0.0", Error{ErrorKind::kAuth, "no"});
+  Put(D("a"), Answer(On("one.example")));
+  Put(D("b"), Error{ErrorKind::kTimeout, "late"});
+  ScanPlan plan = MakePlan();
+  while (const auto operation = plan.Next()) {
+    Finish(plan, *operation);
+    const ScanPlan::Progress progress = plan.progress();
+    EXPECT_LE(progress.answered.tags, progress.asked.tags);
+    EXPECT_LE(progress.answered.manifests, progress.asked.manifests);
+    EXPECT_LE(progress.answered.blobs, progress.asked.blobs);
+    if (operation->kind == Operation::Kind::kTags) {
+      EXPECT_EQ(progress.asked, (ScanCounts{3, 0, 0}));
+      EXPECT_EQ(progress.answered, ScanCounts{});
+    }
+  }
+  EXPECT_EQ(plan.progress().asked, (ScanCounts{3, 1, 2}));
+  EXPECT_EQ(plan.progress().answered, (ScanCounts{3, 1, 2}));
+}
+
 }  // namespace
 }  // namespace registry_backend
