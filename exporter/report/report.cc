@@ -1,11 +1,10 @@
 #include "exporter/report/report.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <vector>
+
+#include "exporter/report/tag_hosts.h"
 
 namespace registry_backend {
 namespace {
@@ -13,8 +12,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kS3 = "s3";
-// Manifests and layers. Beyond so many tags are named, but what is below them is left out.
-constexpr std::size_t kMaxRows = 500'000;
 
 // What the original tool's readers look for in `error`.
 std::string_view ErrorTitle(ErrorKind kind) {
@@ -33,6 +30,8 @@ std::string_view ErrorTitle(ErrorKind kind) {
       return "Connection failed";
     case ErrorKind::kTls:
       return "TLS failed";
+    case ErrorKind::kCancelled:
+      return "Scan interrupted";
     default:
       return "Scan failed";
   }
@@ -150,7 +149,7 @@ class Report {
     WritePlatforms(images);
     WriteLayers(images);
     Hosts hosts;
-    for (const ScannedImage& image : images) AddHosts(*image.manifest, hosts);
+    for (const auto& [host, blobs] : BlobsByHost(result_, images)) Add(host, hosts);
     Member("s3_endpoints", hosts.s3);
     Member("endpoints", hosts.all);
     if (!found && manifest != result_.manifests.end()) Member("left_out", true);
@@ -204,19 +203,6 @@ class Report {
     }
   }
 
-  void AddHosts(const ScannedManifest& manifest, Hosts& hosts) const {
-    std::set<std::uint32_t> routes;
-    const auto add = [&](std::string_view digest) {
-      const auto blob = result_.blobs.find(digest);
-      if (blob != result_.blobs.end()) routes.insert(blob->second);
-    };
-    add(manifest.config);
-    for (const std::string_view layer : manifest.layers) add(layer);
-    for (const std::uint32_t route : routes) {
-      for (const Host& host : result_.routes[route]) Add(host, hosts);
-    }
-  }
-
   void Add(const Host& host, Hosts& hosts) const {
     hosts.all.insert(host.text());
     if (IsS3(host)) hosts.s3.insert(host.text());
@@ -230,50 +216,13 @@ class Report {
   const ReportSubject& subject_;
   const ScanResult& result_;
   JsonWriter& writer_;
-  std::size_t rows_left_ = kMaxRows;
+  std::size_t rows_left_ = kMaxReportRows;
 };
-
-// `12 tags (1 unresolved, 2 unpullable)`
-std::string CountLine(std::string_view what, std::uint64_t asked, std::uint64_t unresolved,
-                      std::uint64_t unpullable) {
-  std::string notes;
-  if (unresolved > 0) notes += fmt::format("{} unresolved", unresolved);
-  if (unpullable > 0)
-    notes += fmt::format("{}{} unpullable", notes.empty() ? "" : ", ", unpullable);
-  return fmt::format("{} {}{}", asked, what, notes.empty() ? notes : " (" + notes + ")");
-}
 
 }  // namespace
 
 void WriteReport(const ReportSubject& subject, const ScanResult& result, JsonWriter& writer) {
   Report(subject, result, writer).Write();
-}
-
-std::string MakeSummary(const ReportSubject& subject, const ScanResult& result) {
-  std::string text =
-      fmt::format("{}/{}: {} in {}\n", subject.registry.host().text(), subject.repository,
-                  OutcomeName(result.outcome), FormatDuration(result.took));
-  if (const Error* error = result.main_error()) text += fmt::format("  {}\n", error->message);
-  if (result.outcome == ScanOutcome::kFailed) return text;
-  const ScanCounts& asked = result.asked;
-  const ScanCounts& unresolved = result.unresolved;
-  const ScanCounts& unpullable = result.unpullable;
-  text += fmt::format(
-      "  {}, {}, {}\n", CountLine("tags", asked.tags, unresolved.tags, unpullable.tags),
-      CountLine("manifests", asked.manifests, unresolved.manifests, unpullable.manifests),
-      CountLine("blobs", asked.blobs, unresolved.blobs, unpullable.blobs));
-  for (const auto& [key, seen] : result.endpoints) {
-    text += fmt::format("  {:<9} {}", ServesName(key.serves), key.backend_host.text());
-    if (key.serves == Serves::kBlobs) text += fmt::format("  {} blobs", seen.blobs);
-    for (const std::string& known : {seen.info.provider, seen.info.storage_region}) {
-      if (!known.empty()) text += "  " + known;
-    }
-    text += '\n';
-  }
-  if (std::ranges::any_of(result.routes, [](const auto& route) { return route.size() > 1; })) {
-    text += "  (a blob that comes by way of several hosts counts at each of them)\n";
-  }
-  return text;
 }
 
 }  // namespace registry_backend

@@ -1,4 +1,5 @@
 #include "exporter/report/report.h"
+#include "exporter/report/text.h"
 
 #include <gtest/gtest.h>
 
