@@ -6,12 +6,15 @@
 #include <iterator>
 #include <map>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "exporter/commands/allowlist.h"
 #include "exporter/commands/build.h"
+#include "exporter/commands/completion.h"
 #include "exporter/commands/diff.h"
 #include "exporter/commands/exit_code.h"
+#include "exporter/commands/healthcheck.h"
 #include "exporter/commands/scan.h"
 #include "exporter/commands/serve.h"
 
@@ -25,11 +28,17 @@ const std::map<std::string, LogLevel> kLogLevels = {{"debug", LogLevel::kDebug},
 const std::map<std::string, LogFormat> kLogFormats = {{"logfmt", LogFormat::kLogfmt},
                                                       {"json", LogFormat::kJson}};
 const std::map<std::string, ReportOutput> kReportOutputs = {{"json", ReportOutput::kJson},
-                                                            {"summary", ReportOutput::kSummary}};
+                                                            {"summary", ReportOutput::kSummary},
+                                                            {"detailed", ReportOutput::kDetailed},
+                                                            {"html", ReportOutput::kHtml}};
+const std::map<std::string, Shell> kShells = {
+    {"bash", Shell::kBash}, {"fish", Shell::kFish}, {"zsh", Shell::kZsh}};
 const std::map<std::string, DiffFormat> kDiffFormats = {
     {"json", DiffFormat::kJson}, {"markdown", DiffFormat::kMarkdown}, {"text", DiffFormat::kText}};
 const std::map<std::string, AllowlistFormat> kAllowlistChoices(std::begin(kAllowlistFormats),
                                                                std::end(kAllowlistFormats));
+
+constexpr const char* kDefaultCommand = "serve";
 
 std::string VersionText() {
   const BuildInfo build = ThisBuild();
@@ -68,7 +77,7 @@ CLI::Option* AddNumber(CLI::App& app, const std::string& flag, Number& value, st
 }
 
 CLI::App* AddServe(CLI::App& app, ServeCommand& command) {
-  CLI::App* serve = app.add_subcommand("serve", "Run the exporter (the default)");
+  CLI::App* serve = app.add_subcommand(kDefaultCommand, "Run the exporter (the default)");
   serve
       ->add_option("--config.file", command.config_file,
                    "Configuration (YAML); without it HashiCorp's Terraform Enterprise is the "
@@ -111,28 +120,29 @@ CLI::App* AddScan(CLI::App& app, ScanCommand& command) {
   scan->add_option("--target", command.target, "Only this target of the file")
       ->option_text("NAME")
       ->needs(file);
-  for (const auto& [flag, value, help] :
-       std::vector<std::tuple<std::string, std::string*, std::string>>{
-           {"--registry", &command.registry,
+  for (const auto& [flag, text, value, help] :
+       std::vector<std::tuple<std::string, std::string, std::string*, std::string>>{
+           {"--registry", "URL", &command.registry,
             "Registry, https:// unless written out (default images.releases.hashicorp.com)"},
-           {"--repository,--repo", &command.repository,
+           {"--repository,--repo", "PATH", &command.repository,
             "Repository (default hashicorp/terraform-enterprise)"},
-           {"--username", &command.username, "User (or REGISTRY_USERNAME)"},
-           {"--password", &command.password,
+           {"--username", "NAME", &command.username, "User (or REGISTRY_USERNAME)"},
+           {"--password", "TEXT", &command.password,
             "Password; others may see it in the process list (or REGISTRY_PASSWORD)"},
-           {"--password-file", &command.password_file,
+           {"--password-file", "FILE", &command.password_file,
             "File with the password; - is standard input"},
-           {"--token", &command.token,
+           {"--token", "TEXT", &command.token,
             "Bearer token for the registry; others may see it in the process list (or "
             "REGISTRY_TOKEN)"},
-           {"--docker-config", &command.docker_config,
+           {"--docker-config", "FILE", &command.docker_config,
             "Docker config file or Kubernetes pull secret with the credentials (or config.json in "
             "DOCKER_CONFIG)"},
-           {"--ca-file", &command.ca_file, "Trust these certificates (PEM), not the system's"},
-           {"--proxy-url", &command.proxy_url,
+           {"--ca-file", "FILE", &command.ca_file,
+            "Trust these certificates (PEM), not the system's"},
+           {"--proxy-url", "URL", &command.proxy_url,
             "Proxy, as http://user@proxy:3128 (or HTTPS_PROXY, HTTP_PROXY, NO_PROXY)"},
        }) {
-    scan->add_option(flag, *value, help)->option_text("TEXT")->excludes(file);
+    scan->add_option(flag, *value, help)->option_text(text)->excludes(file);
   }
   scan->get_option("--password")->excludes(scan->get_option("--password-file"));
   for (const char* flag : {"--username", "--password", "--password-file"}) {
@@ -152,7 +162,7 @@ CLI::App* AddDiff(CLI::App& app, DiffCommand& command) {
                                                           {"NEW.json", &command.new_report}};
   for (const auto& [name, value] : reports) {
     diff->add_option(name, *value, "Report by scan, or by the original tool; - is standard input")
-        ->option_text(" ")
+        ->option_text("FILE")
         ->required();
   }
   AddChoice(*diff, "--output", command.output, kDiffFormats,
@@ -177,6 +187,57 @@ CLI::App* AddAllowlist(CLI::App& app, AllowlistCommand& command) {
   return allowlist;
 }
 
+CLI::App* AddHealthcheck(CLI::App& app, HealthcheckCommand& command) {
+  CLI::App* healthcheck =
+      app.add_subcommand("healthcheck", "Ask a running exporter whether it is healthy");
+  healthcheck->add_option("--url", command.url, "Of the exporter (default " + command.url + ")")
+      ->option_text("URL");
+  healthcheck->add_flag("--insecure-skip-verify", command.insecure_skip_verify,
+                        "Take any certificate");
+  return healthcheck;
+}
+
+CLI::App* AddCompletion(CLI::App& app, Shell& shell) {
+  CLI::App* completion =
+      app.add_subcommand("completion", "Print what has a shell complete the command line");
+  AddChoice(*completion, "shell", shell, kShells, "Which shell")->required();
+  return completion;
+}
+
+// By what --help shows of it.
+CompletedValue DescribeValue(const std::string& text) {
+  if (text == "FILE") return {CompletedValue::Kind::kFile, {}};
+  if (text == "DIR") return {CompletedValue::Kind::kDirectory, {}};
+  if (text.find('|') == std::string::npos) return {};
+  return {CompletedValue::Kind::kChoice, CLI::detail::split(text, '|')};
+}
+
+CompletedCommand DescribeCommand(const CLI::App& app) {
+  CompletedCommand command{app.get_name(), app.get_description(), {}, {}};
+  for (const CLI::Option* option : app.get_options()) {
+    const CompletedValue value = DescribeValue(option->get_option_text());
+    if (option->get_positional()) {
+      command.arguments.push_back(value);
+      continue;
+    }
+    CompletedOption described{{}, option->get_description(), false, value};
+    described.takes_value = option->get_items_expected_max() > 0;
+    for (const std::string& name : option->get_snames()) described.names.push_back("-" + name);
+    for (const std::string& name : option->get_lnames()) described.names.push_back("--" + name);
+    command.options.push_back(std::move(described));
+  }
+  return command;
+}
+
+// All there is of the command line, so that no list of it goes out of date.
+CompletedProgram DescribeProgram(const CLI::App& app) {
+  CompletedProgram program{app.get_name(), DescribeCommand(app).options, {}, kDefaultCommand};
+  for (const CLI::App* command : app.get_subcommands({})) {
+    program.commands.push_back(DescribeCommand(*command));
+  }
+  return program;
+}
+
 // `serve` may be left out: it is put in front of flags that are not the program's own.
 std::vector<std::string> WithDefaultCommand(int argc, const char* const* argv) {
   std::vector<std::string> arguments(argv + 1, argv + argc);
@@ -184,13 +245,12 @@ std::vector<std::string> WithDefaultCommand(int argc, const char* const* argv) {
   const bool asks_about_program =
       !arguments.empty() && (arguments.front() == "--help" || arguments.front() == "-h" ||
                              arguments.front() == "--version");
-  if (!has_command && !asks_about_program) arguments.insert(arguments.begin(), "serve");
+  if (!has_command && !asks_about_program) arguments.insert(arguments.begin(), kDefaultCommand);
   return arguments;
 }
 
 // What is wrong with arguments that belong to no option. Values are not repeated: next to a
-// misspelt
-// `--password` stands a password.
+// misspelt `--password` stands a password.
 std::string DescribeExtras(const CLI::App& command, const std::vector<std::string>& arguments) {
   std::string unknown;
   for (const std::string& argument : arguments) {
@@ -210,6 +270,8 @@ int RunCommandLine(int argc, const char* const* argv) {
   ScanCommand scan_command;
   DiffCommand diff_command;
   AllowlistCommand allowlist_command;
+  HealthcheckCommand healthcheck_command;
+  Shell shell = Shell::kBash;
   CLI::App app("Prometheus exporter for the storage hosts behind a container registry",
                "registry_backend_exporter");
   app.set_version_flag("--version", VersionText());
@@ -218,6 +280,8 @@ int RunCommandLine(int argc, const char* const* argv) {
   const CLI::App* scan = AddScan(app, scan_command);
   const CLI::App* diff = AddDiff(app, diff_command);
   const CLI::App* allowlist = AddAllowlist(app, allowlist_command);
+  const CLI::App* healthcheck = AddHealthcheck(app, healthcheck_command);
+  const CLI::App* completion = AddCompletion(app, shell);
   std::vector<std::string> arguments = WithDefaultCommand(argc, argv);
   const auto is_named = [&arguments](const CLI::App* command) {
     return command->get_name() == arguments.front();
@@ -241,6 +305,11 @@ int RunCommandLine(int argc, const char* const* argv) {
   if (*scan) return RunScan(scan_command);
   if (*diff) return RunDiff(diff_command);
   if (*allowlist) return RunAllowlist(allowlist_command);
+  if (*healthcheck) return RunHealthcheck(healthcheck_command);
+  if (*completion) {
+    std::cout << CompletionScript(shell, DescribeProgram(app)) << std::flush;
+    return std::cout ? kExitComplete : kExitFailed;
+  }
   return kExitUsage;
 }
 

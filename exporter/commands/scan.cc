@@ -12,12 +12,16 @@
 #include "exporter/commands/build.h"
 #include "exporter/commands/environment.h"
 #include "exporter/commands/exit_code.h"
+#include "exporter/commands/interruption.h"
+#include "exporter/commands/progress.h"
 #include "exporter/config/config.h"
 #include "exporter/config/target_values.h"
 #include "exporter/discovery/scanner.h"
 #include "exporter/http/curl_transport.h"
 #include "exporter/http/network_loop.h"
+#include "exporter/report/html.h"
 #include "exporter/report/report.h"
+#include "exporter/report/text.h"
 
 namespace registry_backend {
 namespace {
@@ -130,8 +134,49 @@ struct Job {
   ScanResult result;
 };
 
+// Counts what is sent.
+class RequestCounter : public RequestObserver {
+ public:
+  void OnRequest(std::string_view, std::string_view, int, Duration) override { ++requests_; }
+  void OnRetry(std::string_view, std::string_view) override {}
+  void OnRegistryGone(std::string_view) override {}
+  [[nodiscard]] std::uint64_t requests() const { return requests_; }
+
+ private:
+  std::uint64_t requests_ = 0;
+};
+
+using Jobs = std::vector<std::unique_ptr<Job>>;
+
+// Of those that can run at all.
+ScanProgress ProgressOf(const Jobs& jobs, const RequestCounter& counter, Duration elapsed) {
+  ScanProgress all{.targets = jobs.size(), .requests = counter.requests(), .elapsed = elapsed};
+  for (const auto& job : jobs) {
+    if (!job->scanner) {
+      ++all.ended;
+      all.asked += job->result.asked;
+      all.answered += job->result.asked;
+      continue;
+    }
+    if (all.target.empty()) all.target = job->options.name;
+    const ScanPlan::Progress progress = job->scanner->progress();
+    all.asked += progress.asked;
+    all.answered += progress.answered;
+  }
+  return all;
+}
+
 // Runs all jobs at once, on this thread.
-void RunJobs(NetworkLoop& loop, const std::vector<std::unique_ptr<Job>>& jobs) {
+void RunJobs(NetworkLoop& loop, const Jobs& jobs, const RequestCounter& counter) {
+  const Interruption interruption(loop, [&jobs](std::string_view signal) {
+    const Error why{ErrorKind::kCancelled, "interrupted by " + std::string(signal)};
+    for (const auto& job : jobs) {
+      if (job->scanner) job->scanner->CutShort(why);
+    }
+  });
+  const ProgressLine line(loop, [&jobs, &counter, &loop, start = loop.Now()] {
+    return ProgressOf(jobs, counter, loop.Now() - start);
+  });
   std::size_t left = 0;
   for (const auto& job : jobs) {
     if (!job->client) continue;
@@ -139,6 +184,7 @@ void RunJobs(NetworkLoop& loop, const std::vector<std::unique_ptr<Job>>& jobs) {
     job->scanner.emplace(loop, *job->client, job->options.scan, ScanHints{});
     job->scanner->Start([&loop, &left, raw = job.get()](ScanResult result) {
       raw->result = std::move(result);
+      raw->scanner.reset();
       if (--left == 0) loop.Stop();
     });
   }
@@ -157,28 +203,55 @@ int ExitCodeOf(ScanOutcome outcome) {
   return kExitFailed;
 }
 
+ReportSubject SubjectOf(const Job& job) {
+  return {job.options.registry.registry, job.options.registry.repository};
+}
+
+void PrintJson(const Jobs& jobs, const TextSink& print) {
+  JsonWriter writer(JsonWriter::Layout::kIndented, print);
+  if (jobs.size() != 1) writer.BeginArray();
+  for (const auto& job : jobs) WriteReport(SubjectOf(*job), job->result, writer);
+  if (jobs.size() != 1) writer.EndArray();
+  writer.EndDocument();
+}
+
+void PrintDetailed(const Jobs& jobs, const TextSink& print) {
+  for (const auto& job : jobs) {
+    if (job != jobs.front()) print("\n");
+    WriteDetailed(SubjectOf(*job), job->result, print);
+  }
+}
+
+void PrintHtml(const Jobs& jobs, const TextSink& print) {
+  std::vector<ReportedScan> scans;
+  for (const auto& job : jobs) scans.push_back({SubjectOf(*job), &job->result});
+  WriteHtml(scans, print);
+}
+
 // False where not all of it could be written.
-bool Print(const std::vector<std::unique_ptr<Job>>& jobs, ReportOutput output) {
+bool Print(const Jobs& jobs, ReportOutput output) {
   const TextSink print = [](std::string_view text) {
     std::fwrite(text.data(), 1, text.size(), stdout);
   };
-  const auto subject_of = [](const Job& job) {
-    return ReportSubject{job.options.registry.registry, job.options.registry.repository};
-  };
-  if (output != ReportOutput::kJson) {
-    for (const auto& job : jobs) print(MakeSummary(subject_of(*job), job->result));
-    return std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  switch (output) {
+    case ReportOutput::kJson:
+      PrintJson(jobs, print);
+      break;
+    case ReportOutput::kSummary:
+      for (const auto& job : jobs) print(MakeSummary(SubjectOf(*job), job->result));
+      break;
+    case ReportOutput::kDetailed:
+      PrintDetailed(jobs, print);
+      break;
+    case ReportOutput::kHtml:
+      PrintHtml(jobs, print);
+      break;
   }
-  JsonWriter writer(JsonWriter::Layout::kIndented, print);
-  if (jobs.size() != 1) writer.BeginArray();
-  for (const auto& job : jobs) WriteReport(subject_of(*job), job->result, writer);
-  if (jobs.size() != 1) writer.EndArray();
-  writer.EndDocument();
   return std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
 }
 
 // Says on standard error what kept scans from being complete; returns the worst outcome.
-ScanOutcome Complain(const std::vector<std::unique_ptr<Job>>& jobs) {
+ScanOutcome Complain(const Jobs& jobs) {
   ScanOutcome worst = ScanOutcome::kComplete;
   for (const auto& job : jobs) {
     worst = std::max(worst, job->result.outcome);
@@ -200,10 +273,11 @@ int RunScan(const ScanCommand& command) {
     PrintError(targets.error().message);
     return kExitUsage;
   }
-  CurlTransport transport({"registry_backend_exporter/" + ThisBuild().version}, nullptr);
+  RequestCounter counter;
+  CurlTransport transport({"registry_backend_exporter/" + ThisBuild().version}, &counter);
   NetworkLoop loop(transport);
   Pacer pacer;
-  std::vector<std::unique_ptr<Job>> jobs;
+  Jobs jobs;
   for (TargetOptions& target : *targets) {
     pacer.Limit(target.registry.registry.origin(), target.scan.max_requests_per_second);
     Result<Credentials> credentials = ReadCredentials(
@@ -221,7 +295,7 @@ int RunScan(const ScanCommand& command) {
       job.result = ScanThatCouldNotBegin(credentials.error(), WallClock::now());
     }
   }
-  RunJobs(loop, jobs);
+  RunJobs(loop, jobs, counter);
   const bool printed = Print(jobs, command.output);
   const int code = ExitCodeOf(Complain(jobs));
   if (printed) return code;

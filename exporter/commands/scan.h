@@ -5,7 +5,7 @@
 
 namespace registry_backend {
 
-enum class ReportOutput { kJson, kSummary };
+enum class ReportOutput { kJson, kSummary, kDetailed, kHtml };
 
 // The flags of `scan`; empty: not given.
 struct ScanCommand {
@@ -24,8 +24,9 @@ struct ScanCommand {
   ReportOutput output = ReportOutput::kJson;
 };
 
-// Scans once and prints the report to standard output, what went wrong to standard error. Returns
-// an ExitCode.
+// Scans once and prints the report to standard output, what went wrong to standard error, and on a
+// terminal meanwhile how far it is. SIGINT and SIGTERM end the scans early: what was seen until
+// then is reported. Returns an ExitCode.
 int RunScan(const ScanCommand& command);
 
 }  // namespace registry_backend
