@@ -142,6 +142,25 @@ TEST_F(ScannerTest, ItsTimeoutEndsItWithWhatThereIs) {
   EXPECT_EQ(transport_.requests.size(), requests) << "nothing goes on";
 }
 
+TEST_F(ScannerTest, CutShortItEndsWithWhatThereIs) {
+  options_.max_concurrency = 2;
+  Start();
+  loop_.Advance(milliseconds(20));
+  ASSERT_FALSE(result_);
+  const ScanPlan::Progress progress = scanner_->progress();
+  EXPECT_EQ(progress.asked.tags, 3U);
+  EXPECT_GT(progress.answered.blobs, 0U);
+  scanner_->CutShort({ErrorKind::kCancelled, "enough"});
+  ASSERT_TRUE(result_);
+  EXPECT_EQ(result_->outcome, ScanOutcome::kPartial);
+  EXPECT_EQ(result_->main_error()->message, "enough");
+  EXPECT_EQ(result_->blobs.size(), progress.answered.blobs);
+  const std::size_t requests = transport_.requests.size();
+  loop_.Advance(seconds(600));
+  EXPECT_EQ(transport_.requests.size(), requests) << "nothing goes on";
+  EXPECT_EQ(loop_.pending(), 0U);
+}
+
 TEST_F(ScannerTest, ItsTimeoutSaysWhatItWouldHaveTaken) {
   options_.max_concurrency = 1;
   options_.max_requests_per_second = 2.5;

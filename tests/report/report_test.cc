@@ -5,82 +5,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/report/example_scans.h"
+
 namespace registry_backend {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-
-constexpr std::string_view kIndexType = "application/vnd.oci.image.index.v1+json";
-constexpr std::string_view kImageType = "application/vnd.oci.image.manifest.v1+json";
-const WallTime kStart = WallTime(seconds(1'749'240'500));
-const WallTime kEnd = WallTime(seconds(1'749'240'552)) + milliseconds(250);
-
-ReportSubject Subject() { return {*Url::Parse("https://registry.example:5000"), "team/app"}; }
-
-Host S3() { return *Host::Parse("b.s3.us-east-1.amazonaws.com"); }
-Host Cdn() { return *Host::Parse("cdn.example"); }
-
-// Two tags: `v2`, an index of two platforms on S3 that share a layer, and `v1`, a bare manifest
-// whose one layer is on a host of no known provider.
-ScanResult CompleteScan() {
-  ScanResult result;
-  result.outcome = ScanOutcome::kComplete;
-  result.started = kStart;
-  result.finished = kEnd;
-  result.took = milliseconds(52'250);
-  result.asked = {2, 4, 7};
-  result.tags = {{"v2", "sha256:index"}, {"v1", "sha256:bare"}};
-  result.manifests = {
-      {"sha256:index",
-       {kIndexType,
-        500,
-        true,
-        false,
-        {{"linux/amd64", "sha256:amd64"}, {"linux/arm64/v8", "sha256:arm64"}},
-        "",
-        {}}},
-      {"sha256:amd64",
-       {kImageType, 333, false, false, {}, "sha256:c1", {"sha256:shared", "sha256:l1"}}},
-      {"sha256:arm64",
-       {kImageType, 334, false, false, {}, "sha256:c2", {"sha256:shared", "sha256:l2"}}},
-      {"sha256:bare", {kImageType, 222, false, false, {}, "sha256:c3", {"sha256:l3"}}}};
-  result.routes = {{S3()}, {Cdn()}};
-  result.blobs = {{"sha256:c1", 0}, {"sha256:c2", 0}, {"sha256:c3", 1},    {"sha256:l1", 0},
-                  {"sha256:l2", 0}, {"sha256:l3", 1}, {"sha256:shared", 0}};
-  result.endpoints = {
-      {{Serves::kApi, *Host::Parse("registry.example:5000")}, {{"", "", "", "direct"}, 0}},
-      {{Serves::kBlobs, S3()}, {{"s3", "b", "us-east-1", "redirect"}, 5}},
-      {{Serves::kBlobs, Cdn()}, {{"", "", "", "redirect"}, 2}}};
-  return result;
-}
-
-ScanResult PartialScan() {
-  ScanResult result = CompleteScan();
-  result.outcome = ScanOutcome::kPartial;
-  result.unresolved = {1, 1, 1};
-  result.tags[1].digest = "";
-  result.manifests.erase("sha256:arm64");
-  result.blobs.erase("sha256:l1");
-  result.AddError(
-      {ScanError::Scope::kTag, "v1", "", {ErrorKind::kTimeout, "tag v1 took too long"}});
-  result.AddError(
-      {ScanError::Scope::kManifest, "", "sha256:arm64", {ErrorKind::kDigest, "it lies"}});
-  result.AddError(
-      {ScanError::Scope::kBlob, "", "sha256:l1", {ErrorKind::kTimeout, "blob took too long"}});
-  return result;
-}
-
-ScanResult FailedScan(ErrorKind kind) {
-  ScanResult result;
-  result.started = kStart;
-  result.finished = kEnd;
-  result.took = milliseconds(250);
-  result.AddError({ScanError::Scope::kTarget, "", "", {kind, "what happened"}});
-  return result;
-}
-
 std::string TextOf(const ScanResult& result, JsonWriter::Layout layout,
                    const ReportSubject& subject = Subject()) {
   std::string text;
@@ -437,54 +367,6 @@ TEST(Report, ShowsNoUserNameOfTheRegistry) {
   EXPECT_EQ(Json::parse(TextOf(CompleteScan(), JsonWriter::Layout::kOneLine, subject))["registry"],
             "https://registry.example");
   EXPECT_EQ(MakeSummary(subject, CompleteScan()).find("SECRET"), std::string::npos);
-}
-
-TEST(Summary, OfACompleteScan) {
-  EXPECT_EQ(MakeSummary(Subject(), CompleteScan()),
-            "registry.example:5000/team/app: complete in 52.2s\n"
-            "  2 tags, 4 manifests, 7 blobs\n"
-            "  api       registry.example:5000\n"
-            "  blobs     b.s3.us-east-1.amazonaws.com  5 blobs  s3  us-east-1\n"
-            "  blobs     cdn.example  2 blobs\n");
-}
-
-TEST(Summary, OfAPartialScan) {
-  EXPECT_EQ(MakeSummary(Subject(), PartialScan()),
-            "registry.example:5000/team/app: partial in 52.2s\n"
-            "  tag v1 took too long\n"
-            "  2 tags (1 unresolved), 4 manifests (1 unresolved), 7 blobs (1 unresolved)\n"
-            "  api       registry.example:5000\n"
-            "  blobs     b.s3.us-east-1.amazonaws.com  5 blobs  s3  us-east-1\n"
-            "  blobs     cdn.example  2 blobs\n");
-}
-
-TEST(Summary, SaysThatABlobOnItsWayOverSeveralHostsCountsAtEach) {
-  ScanResult result = CompleteScan();
-  result.routes[1] = {S3(), Cdn()};
-  result.endpoints.at({Serves::kBlobs, S3()}).blobs = 7;
-  const std::string summary = MakeSummary(Subject(), result);
-  EXPECT_TRUE(
-      summary.ends_with("  blobs     b.s3.us-east-1.amazonaws.com  7 blobs  s3  us-east-1\n"
-                        "  blobs     cdn.example  2 blobs\n"
-                        "  (a blob that comes by way of several hosts counts at each of them)\n"))
-      << summary;
-}
-
-TEST(Summary, CountsWhatIsUnpullable) {
-  ScanResult result = PartialScan();
-  result.unpullable = {1, 0, 3};
-  result.unresolved = {1, 2, 0};
-  EXPECT_NE(MakeSummary(Subject(), result)
-                .find("\n  2 tags (1 unresolved, 1 unpullable), 4 manifests (2 unresolved), "
-                      "7 blobs (3 unpullable)\n"),
-            std::string::npos)
-      << MakeSummary(Subject(), result);
-}
-
-TEST(Summary, OfAFailedScan) {
-  EXPECT_EQ(MakeSummary(Subject(), FailedScan(ErrorKind::kDns)),
-            "registry.example:5000/team/app: failed in 250ms\n"
-            "  what happened\n");
 }
 
 }  // namespace
