@@ -79,7 +79,7 @@ constexpr std::string_view kBashTail = R"(      esac
     local found
     mapfile -t found < <(compgen "$files" -- "$current")
     COMPREPLY+=("${{found[@]}}")
-    compopt -o filenames 2>/dev/null
+    compopt -o filenames 2>/dev/null || true
   fi
 }}
 complete -F _{0} {0}

@@ -147,8 +147,10 @@ Subprocess::Subprocess(const std::vector<std::string>& argv, const SubprocessOpt
                 .argv = arguments_c.data(),
                 .envp = environment_c.data(),
                 .in = in,
-                .out = (output_ / "stdout").string(),
-                .err = (output_ / "stderr").string(),
+                .out = options.stdout_file.empty() ? (output_ / "stdout").string()
+                                                   : options.stdout_file.string(),
+                .err = options.stderr_file.empty() ? (output_ / "stderr").string()
+                                                   : options.stderr_file.string(),
                 .directory = options.working_directory.string(),
                 .error_pipe = -1,
                 .parent = -1});

@@ -18,6 +18,8 @@ struct SubprocessOptions {
   std::vector<std::string> unset_env = {};       // taken away from it
   std::filesystem::path working_directory = {};  // empty: this process's
   std::string stdin_text = {};                   // standard input: this text, then end of file
+  std::filesystem::path stdout_file = {};        // standard output goes there, not to Stdout()
+  std::filesystem::path stderr_file = {};        // standard error goes there, not to Stderr()
 };
 
 // How a process ended, and what it used: itself and the children it waited for.
