@@ -95,7 +95,7 @@ TEST(CommandLine, SaysItsVersionAndItsUsage) {
 
 TEST(CommandLine, AReportThatCannotBeWrittenIsNoSuccess) {
   sim::Simulator registry(sim::Options{}, TeamApp());
-  for (const std::string output : {"json", "summary"}) {
+  for (const std::string output : {"json", "summary", "detailed", "html"}) {
     const RunResult run = testing::RunToEnd(
         {"sh", "-c",
          std::string(REGISTRY_BACKEND_EXPORTER) + " scan --registry " + registry.base_url() +
@@ -131,8 +131,8 @@ TEST(CommandLine, WhatItCannotUseIsAUsageErrorThatNamesIt) {
 
 TEST(CommandLine, AValueThatIsNotAllowedIsToldWithWhatIs) {
   const std::pair<std::vector<std::string>, std::string> cases[] = {
-      {{"scan", "--output", "xml"}, "--output: expected json|summary, not 'xml'"},
-      {{"scan", "--output", "0"}, "--output: expected json|summary, not '0'"},
+      {{"scan", "--output", "xml"}, "--output: expected detailed|html|json|summary, not 'xml'"},
+      {{"scan", "--output", "0"}, "--output: expected detailed|html|json|summary, not '0'"},
       {{"scan", "--num-tags", "-1"}, "--num-tags: expected a whole number of at least 0, not '-1'"},
       {{"scan", "--num-tags", "many"},
        "--num-tags: expected a whole number of at least 0, not 'many'"},
