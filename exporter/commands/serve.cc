@@ -2,8 +2,12 @@
 
 #include <pthread.h>
 
+#include <atomic>
+#include <condition_variable>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -19,6 +23,7 @@
 #include "exporter/http/network_loop.h"
 #include "exporter/metrics/http_metrics.h"
 #include "exporter/monitor/monitor.h"
+#include "exporter/monitor/worker.h"
 #include "exporter/server/server.h"
 #include "exporter/storage/storage.h"
 #include "exporter/web/routes.h"
@@ -65,21 +70,31 @@ class Reloader {
       : command_(command), monitor_(monitor), logger_(std::move(logger)), text_(std::move(text)) {}
 
   Status Reload() {
-    const std::lock_guard one_at_a_time(reloading_);
+    std::unique_lock one_at_a_time(reloading_, kReloadQueueTime);
+    if (!one_at_a_time) return Error{ErrorKind::kInternal, "other reloads are under way"};
     Result<Config> config = LoadShard(command_, logger_);
     std::string text = config ? ShowConfig(config->targets) : "";
-    if (config) monitor_.Reload(std::move(config->targets));
+    Status status = config ? monitor_.Reload(std::move(config->targets)) : config.error();
     const std::lock_guard lock(mutex_);
-    state_.successful = config.ok();
-    if (config) {
-      state_.last_success = WallClock::now();
-      text_ = std::move(text);
-      logger_.Info("Configuration reloaded", {{"file", command_.config_file}});
-      return Ok();
+    state_.successful = status.ok();
+    if (!status) {
+      logger_.Error("Configuration is not reloaded; the old one is kept",
+                    {{"err", status.error().message}});
+      return status;
     }
-    logger_.Error("Configuration is not usable; the old one is kept",
-                  {{"err", config.error().message}});
-    return config.error();
+    state_.last_success = WallClock::now();
+    text_ = std::move(text);
+    logger_.Info("Configuration reloaded", {{"file", command_.config_file}});
+    return status;
+  }
+
+  // The same in a thread of its own. Once is enough for those that are asked for before it begins.
+  void ReloadLater() {
+    if (is_asked_.exchange(true)) return;
+    worker_.Post([this] {
+      is_asked_ = false;
+      static_cast<void>(Reload());  // it has logged what came of it
+    });
   }
 
   [[nodiscard]] ReloadState state() const {
@@ -93,13 +108,42 @@ class Reloader {
   }
 
  private:
+  static constexpr std::chrono::seconds kReloadQueueTime{10};
+
   const ServeCommand& command_;
   Monitor& monitor_;
   const Logger logger_;
-  std::mutex reloading_;
+  std::timed_mutex reloading_;
   mutable std::mutex mutex_;
   ReloadState state_{true, WallClock::now()};  // guarded by mutex_
   std::string text_;                           // guarded by mutex_
+  std::atomic<bool> is_asked_ = false;
+  Worker worker_;  // last: its tasks use the others
+};
+
+// Ends the program if it has not ended by itself in time: a disk or a mount that does not answer
+// keeps whoever waits for it for ever. What is saved is whole at any instant.
+class Deadline {
+ public:
+  explicit Deadline(Logger logger) : logger_(std::move(logger)) {}
+
+  void Begin() {
+    thread_ = std::jthread([this](const std::stop_token& token) {
+      std::unique_lock lock(mutex_);
+      ended_.wait_for(lock, token, kStopTime, [] { return false; });
+      if (token.stop_requested()) return;
+      logger_.Error("Stopped without waiting any longer for what does not answer");
+      std::_Exit(kExitFailed);
+    });
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds kStopTime{4500};
+
+  const Logger logger_;
+  std::mutex mutex_;
+  std::condition_variable_any ended_;
+  std::jthread thread_;
 };
 
 Result<server::ServerOptions> ReadAddresses(const std::vector<std::string>& texts) {
@@ -131,13 +175,13 @@ class Signals {
     std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error as a full disk is
   }
 
-  // Returns with the name of the one that ends the program. SIGHUP has the configuration read anew.
-  [[nodiscard]] std::string_view WaitForEnd(Reloader& reloader) const {
+  // Returns with the name of the one that ends the program; calls `reload` for each SIGHUP.
+  [[nodiscard]] std::string_view WaitForEnd(const std::function<void()>& reload) const {
     while (true) {
       int signal = 0;
       sigwait(&set_, &signal);
       if (signal != SIGHUP) return signal == SIGTERM ? "SIGTERM" : "SIGINT";
-      static_cast<void>(reloader.Reload());  // it has logged what came of it
+      reload();
     }
   }
 
@@ -167,6 +211,7 @@ int RunServe(const ServeCommand& command) {
     return kExitComplete;
   }
 
+  Deadline deadline(logger);
   Result<Storage> storage = Storage::Open(command.storage_path);
   if (!storage) {
     logger.Error("Storage cannot be used", {{"err", storage.error().message}});
@@ -198,7 +243,9 @@ int RunServe(const ServeCommand& command) {
   }
   monitor.Start();
   std::thread network([&loop] { loop.Run(); });
-  logger.Info("Stopping", {{"signal", signals.WaitForEnd(reloader)}});
+  logger.Info("Stopping",
+              {{"signal", signals.WaitForEnd([&reloader] { reloader.ReloadLater(); })}});
+  deadline.Begin();
   monitor.Stop();
   loop.Stop();
   network.join();

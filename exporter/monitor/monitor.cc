@@ -41,10 +41,13 @@ Monitor::Monitor(Network network, Storage storage, std::vector<TargetOptions> ta
     names_.insert(options.name);
     auto store = std::make_shared<TargetStore>(storage_, SubjectOf(options), logger_);
     TargetStore::Loaded loaded = store->Load(wall_clock_());
-    targets_.push_back(MakeArrived({std::move(options), std::move(store), std::move(loaded)}));
+    targets_.push_back(std::make_unique<Target>(std::move(options), std::move(store), network_));
+    targets_.back()->state = std::move(loaded.state);
+    targets_.back()->loaded = loaded.intact;
     targets_.back()->saved = writable.ok();
   }
   LimitPace();
+  NumberTargets();
   PublishAll();
 }
 
@@ -54,24 +57,26 @@ void Monitor::Start() {
   network_.loop.Post([this] {
     started_ = true;
     for (const auto& target : targets_) Schedule(*target);
+    PublishAll();
     LogSchedule();
   });
 }
 
 Monitor::ScanRequest Monitor::RequestScan(std::string_view name) {
-  std::vector<std::string> wanted;
+  std::set<std::string> wanted;
   {
     const std::lock_guard lock(mutex_);
-    if (name.empty()) wanted.assign(names_.begin(), names_.end());
-    if (names_.contains(std::string(name))) wanted.emplace_back(name);
+    if (name.empty()) wanted = names_;
+    if (names_.contains(std::string(name))) wanted.emplace(name);
   }
   if (wanted.empty()) return ScanRequest::kUnknownTarget;
   std::erase_if(wanted, [this](const std::string& one) { return !Claim(one); });
   if (wanted.empty()) return ScanRequest::kAlreadyScanning;
   network_.loop.Post([this, wanted = std::move(wanted)] {
     for (const auto& target : targets_) {
-      const bool is_wanted = std::ranges::find(wanted, target->options.name) != wanted.end();
-      if (is_wanted && !target->scanning) ReadCredentialsAndScan(*target);
+      if (!wanted.contains(target->options.name) || target->scanning) continue;
+      BeginScan(*target);
+      Publish(*target);
     }
     FreeClaims();
   });
@@ -92,12 +97,10 @@ void Monitor::FreeClaims() {
 
 // Has the next scan made when it is due. Before Start none is.
 void Monitor::Schedule(Target& target) {
-  if (started_) {
-    target.next_scan = NextScanOf(target);
-    target.begun = true;
-    SetTimer(target);
-  }
-  Publish(target);
+  if (!started_) return;
+  target.next_scan = NextScanOf(target);
+  target.begun = true;
+  SetTimer(target);
 }
 
 // When the next scan is due, by what is known of the last one.
@@ -131,33 +134,37 @@ void Monitor::Due(Target& target) {
     return;
   }
   // Where a requested scan is under way, its end schedules the next.
-  if (Claim(target.options.name)) ReadCredentialsAndScan(target);
+  if (!Claim(target.options.name)) return;
+  BeginScan(target);
+  Publish(target);
 }
 
-void Monitor::ReadCredentialsAndScan(Target& target) {
+// Reads the credentials first.
+void Monitor::BeginScan(Target& target) {
   target.scanning = true;
-  Publish(target);
+  const std::uint64_t attempt = ++target.attempt;
   logger_.Info("Scan started", {{"target", target.options.name}});
   ++target.at_workers;
-  // A helper may hang until its deadline: no inventory waits for that.
-  const bool may_hang = target.options.credentials.kind == CredentialsSource::Kind::kDockerConfig;
-  (may_hang ? helpers_ : worker_).Post([this, &target] {
-    const RegistryOptions& registry = target.options.registry;
-    Result<Credentials> credentials =
-        ReadCredentials(target.options.credentials, {registry.registry.host(), registry.repository},
-                        stopping_.get_token());
-    network_.loop.Post([this, &target, credentials = std::move(credentials)]() mutable {
-      Scan(target, std::move(credentials));
-    });
-  });
+  const bool may_ask_helper =
+      target.options.credentials.kind == CredentialsSource::Kind::kDockerConfig;
+  const RegistryOptions& registry = target.options.registry;
+  (may_ask_helper ? helpers_ : secrets_)
+      .Post([this, &target, attempt, source = target.options.credentials,
+             subject = CredentialsSubject{registry.registry.host(), registry.repository}] {
+        Result<Credentials> credentials = ReadCredentials(source, subject, stopping_.get_token());
+        network_.loop.Post(
+            [this, &target, attempt, credentials = std::move(credentials)]() mutable {
+              --target.at_workers;
+              if (target.is_gone) {
+                LetGo(target);
+              } else if (attempt == target.attempt) {
+                Scan(target, std::move(credentials));
+              }
+            });
+      });
 }
 
 void Monitor::Scan(Target& target, Result<Credentials> credentials) {
-  --target.at_workers;
-  if (target.is_gone) {
-    LetGo(target);
-    return;
-  }
   if (!credentials) {
     Finish(target, ScanThatCouldNotBegin(credentials.error(), wall_clock_()));
     return;
@@ -177,9 +184,9 @@ void Monitor::Finish(Target& target, ScanResult result) {
   LogChanges(target, state, result.finished);
   target.saving = true;
   ++target.at_workers;
-  worker_.Post([this, &target, state = std::move(state),
+  worker_.Post([this, &target, subject = SubjectOf(target.options), state = std::move(state),
                 result = std::make_shared<const ScanResult>(std::move(result))]() mutable {
-    Status saved = target.store->Save(state, *result);
+    Status saved = target.store->Save(subject, *result, state);
     result.reset();
     ReturnFreeMemory();
     network_.loop.Post(
@@ -195,30 +202,23 @@ void Monitor::Saved(Target& target, const Status& saved, TargetState state) {
                   {{"target", target.options.name}, {"err", saved.error().message}});
   }
   --target.at_workers;
-  target.saving = false;
   if (target.is_gone) {
-    if (target.heir != nullptr) Settle(*target.heir, saved.ok(), std::move(state));
     LetGo(target);
-  } else {
-    Settle(target, saved.ok(), std::move(state));
+    return;
   }
-}
-
-// A scan of the target, or of the one it took the place of, has been saved.
-void Monitor::Settle(Target& target, bool saved, TargetState state) {
   target.state = std::move(state);
-  target.saved = saved;
+  target.saved = saved.ok();
   target.scanning = target.saving = false;
   {  // Whoever is told that it is no longer scanned may ask for the next scan.
     const std::lock_guard lock(mutex_);
     busy_.erase(target.options.name);
   }
   Schedule(target);
+  Publish(target);
+  if (!saved) return;
   // Nobody is told of the old reports any more.
-  if (saved) {
-    worker_.Post(
-        [store = target.store, kept = target.state.report] { store->RemoveOldReports(kept); });
-  }
+  worker_.Post(
+      [store = target.store, kept = target.state.report] { store->RemoveOldReports(kept); });
 }
 
 Result<std::optional<StoredFile>> Monitor::OpenReport(const TargetSnapshot& target) const {
@@ -266,7 +266,18 @@ void Monitor::LogResult(const Target& target, const ScanResult& result) const {
                 {"err", error != nullptr ? error->message : ""}});
 }
 
-void Monitor::Publish(Target& target) {
+void Monitor::NumberTargets() {
+  std::size_t index = 0;
+  for (const auto& target : targets_) target->index = index++;
+}
+
+void Monitor::PublishAll() {
+  auto next = std::make_shared<Snapshot>();
+  for (const auto& target : targets_) next->targets.push_back(Picture(*target));
+  published_.Set(std::move(next));
+}
+
+void Monitor::Publish(const Target& target) {
   auto next = std::make_shared<Snapshot>(*published_.Get());
   next->targets[target.index] = Picture(target);
   published_.Set(std::move(next));

@@ -41,11 +41,12 @@ class Monitor {
   void Start();
 
   // Puts other targets in the place of those there are, in one step: what is known of a registry's
-  // repository stays whatever else is edited of its target; a target that is unchanged goes on as
-  // it was, a scan of one that is edited begins anew, those that are no longer there end and leave
-  // the Snapshot, new ones are scanned as at the start. Returns when that is done, or Stop was
-  // called. Thread-safe, but not for the network thread.
-  void Reload(std::vector<TargetOptions> targets);
+  // repository stays whatever else is edited of its target. A scan goes on, unless what it asks, or
+  // how, is edited: then it begins anew. Targets that are no longer there end and leave the
+  // Snapshot; new ones are scanned as at the start. Returns when that is done. Error kStorage: it
+  // is not, and will not be, since Stop was called or the disk does not answer. One at a time, from
+  // any thread but the network's.
+  Status Reload(std::vector<TargetOptions> targets);
 
   // Ends what others wait for in Reload, and credential helpers. Thread-safe.
   void Stop() { stopping_.request_stop(); }
@@ -64,19 +65,17 @@ class Monitor {
  private:
   struct Target;
 
-  // A target to be, with what storage has of it.
   struct Arrival;
-  using Arrivals = std::vector<Arrival>;
+  struct Reloading;
 
-  void LoadArrivals(const std::shared_ptr<Arrivals>& arrivals,
-                    const std::function<void()>& replaced);
-  void Replace(Arrivals& arrivals);
-  [[nodiscard]] std::unique_ptr<Target> MakeArrived(Arrival arrival) const;
-  [[nodiscard]] std::unique_ptr<Target> MakeHeir(Target& old, TargetOptions options);
+  void LoadArrivals(const std::shared_ptr<Reloading>& reloading);
+  void Replace(Reloading& reloading);
+  [[nodiscard]] bool Edit(Target& target, TargetOptions options);
   void Retire(std::unique_ptr<Target> target);
   void LetGo(Target& target);
   void TakeNames(const std::set<std::string>& were_scanning);
   void LimitPace();
+  void NumberTargets();
   void PublishAll();
 
   [[nodiscard]] bool Claim(const std::string& name);
@@ -85,15 +84,14 @@ class Monitor {
   [[nodiscard]] WallTime NextScanOf(const Target& target) const;
   void SetTimer(Target& target);
   void Due(Target& target);
-  void ReadCredentialsAndScan(Target& target);
+  void BeginScan(Target& target);
   void Scan(Target& target, Result<Credentials> credentials);
   void Finish(Target& target, ScanResult result);
   void Saved(Target& target, const Status& saved, TargetState state);
   void LogSchedule() const;
   void LogChanges(const Target& target, const TargetState& state, WallTime at) const;
   void LogResult(const Target& target, const ScanResult& result) const;
-  void Settle(Target& target, bool saved, TargetState state);
-  void Publish(Target& target);
+  void Publish(const Target& target);
   [[nodiscard]] static std::shared_ptr<const TargetSnapshot> Picture(const Target& target);
 
   Network network_;
@@ -105,7 +103,6 @@ class Monitor {
   std::set<std::string> names_;  // of targets; guarded by mutex_
   std::set<std::string> busy_;   // names of targets being scanned or about to be; guarded by mutex_
   std::condition_variable_any replaced_;
-  std::mutex reloading_;  // held while one Reload waits
 
   // Network thread only.
   std::vector<std::unique_ptr<Target>> targets_;
@@ -116,7 +113,8 @@ class Monitor {
   Published<Snapshot> published_;
   std::stop_source stopping_;  // ends what the worker waits for
   // Last: their tasks use the others.
-  Worker worker_;   // disks and secret files
+  Worker worker_;   // the storage
+  Worker secrets_;  // files with secrets: no inventory waits for a mount that hangs
   Worker helpers_;  // docker config files, and the credential helpers that they name
 };
 

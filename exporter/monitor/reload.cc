@@ -1,4 +1,5 @@
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -10,109 +11,140 @@
 namespace registry_backend {
 namespace {
 
+constexpr std::chrono::seconds kReloadTime(30);
+
 // What a target is known by from one configuration to the next.
 std::string KeyOf(const TargetOptions& options) {
   return options.registry.registry.host().text() + "/" + options.registry.repository;
 }
 
+// Whether a scan by one is as good as a scan by the other.
+bool ScanAlike(const TargetOptions& a, const TargetOptions& b) {
+  return a.registry == b.registry && a.credentials == b.credentials && a.scan == b.scan;
+}
+
 }  // namespace
 
-void Monitor::Reload(std::vector<TargetOptions> targets) {
-  const std::lock_guard one_at_a_time(reloading_);
-  const auto arrivals = std::make_shared<Arrivals>();
-  for (TargetOptions& options : targets) arrivals->push_back({std::move(options), nullptr});
-  const auto done = std::make_shared<bool>(false);  // guarded by mutex_
-  network_.loop.Post([this, arrivals, done] {
-    LoadArrivals(arrivals, [this, arrivals, done] {
-      Replace(*arrivals);
+// A target to be, with what storage has of it.
+struct Monitor::Arrival {
+  TargetOptions options;
+  std::shared_ptr<TargetStore> store = nullptr;  // null: there is a target of the same repository
+  TargetStore::Loaded loaded = {};
+};
+
+struct Monitor::Reloading {
+  std::vector<Arrival> arrivals;
+  bool writable = true;
+  // Guarded by mutex_.
+  bool abandoned = false;  // nobody waits for it any more: it is not to be
+  bool begun = false;      // it is no longer to be abandoned
+  bool done = false;
+};
+
+Status Monitor::Reload(std::vector<TargetOptions> targets) {
+  const auto reloading = std::make_shared<Reloading>();
+  for (TargetOptions& options : targets) reloading->arrivals.push_back({std::move(options)});
+  network_.loop.Post([this, reloading] { LoadArrivals(reloading); });
+  std::unique_lock lock(mutex_);
+  const auto is_done = [&reloading] { return reloading->done; };
+  replaced_.wait_for(lock, stopping_.get_token(), kReloadTime, is_done);
+  if (reloading->begun) replaced_.wait(lock, is_done);
+  if (reloading->done) return Ok();
+  reloading->abandoned = true;
+  return Error{ErrorKind::kStorage, stopping_.stop_requested()
+                                        ? "the exporter stops"
+                                        : "the storage directory did not answer in time"};
+}
+
+// Reads what storage has of repositories that are new, and then replaces the targets.
+void Monitor::LoadArrivals(const std::shared_ptr<Reloading>& reloading) {
+  std::set<std::string> known;
+  for (const auto& target : targets_) known.insert(KeyOf(target->options));
+  bool any = false;
+  for (Arrival& arrival : reloading->arrivals) {
+    if (known.contains(KeyOf(arrival.options))) continue;
+    arrival.store = std::make_shared<TargetStore>(storage_, SubjectOf(arrival.options), logger_);
+    any = true;
+  }
+  worker_.Post([this, reloading, any] {
+    if (any) reloading->writable = storage_.TryToWrite().ok();
+    for (Arrival& arrival : reloading->arrivals) {
+      if (arrival.store) arrival.loaded = arrival.store->Load(wall_clock_());
+    }
+    network_.loop.Post([this, reloading] {
       {
         const std::lock_guard lock(mutex_);
-        *done = true;
+        if (reloading->abandoned) return;
+        reloading->begun = true;
+      }
+      Replace(*reloading);
+      {
+        const std::lock_guard lock(mutex_);
+        reloading->done = true;
       }
       replaced_.notify_all();
     });
   });
-  std::unique_lock lock(mutex_);
-  replaced_.wait(lock, stopping_.get_token(), [&done] { return *done; });
 }
 
-// Reads what storage has of repositories that are new, and then runs `replaced` on the network
-// thread.
-void Monitor::LoadArrivals(const std::shared_ptr<Arrivals>& arrivals,
-                           const std::function<void()>& replaced) {
-  std::set<std::string> known;
-  for (const auto& target : targets_) known.insert(KeyOf(target->options));
-  for (Arrival& arrival : *arrivals) {
-    if (known.contains(KeyOf(arrival.options))) continue;
-    arrival.store = std::make_shared<TargetStore>(storage_, SubjectOf(arrival.options), logger_);
-  }
-  worker_.Post([this, arrivals, replaced] {
-    for (Arrival& arrival : *arrivals) {
-      if (arrival.store) arrival.loaded = arrival.store->Load(wall_clock_());
-    }
-    network_.loop.Post(replaced);
-  });
-}
-
-void Monitor::Replace(Arrivals& arrivals) {
+void Monitor::Replace(Reloading& reloading) {
   std::map<std::string, std::unique_ptr<Target>> old;
   std::set<std::string> were_scanning;
   for (auto& target : std::exchange(targets_, {})) {
     if (target->scanning) were_scanning.insert(target->options.name);
     old.emplace(KeyOf(target->options), std::move(target));
   }
-  std::vector<Target*> changed;
+  std::vector<Target*> to_schedule;
   std::vector<Target*> interrupted;
-  for (Arrival& arrival : arrivals) {
+  std::size_t added = 0;
+  std::size_t edited = 0;
+  for (Arrival& arrival : reloading.arrivals) {
     const auto known = old.find(KeyOf(arrival.options));
-    if (known != old.end() && known->second->options == arrival.options) {
-      targets_.push_back(std::move(known->second));
-      old.erase(known);
-    } else if (known != old.end()) {
-      targets_.push_back(MakeHeir(*known->second, std::move(arrival.options)));
-      if (known->second->scanning && !known->second->saving) {
-        interrupted.push_back(targets_.back().get());
-      }
-      changed.push_back(targets_.back().get());
-    } else {
-      targets_.push_back(MakeArrived(std::move(arrival)));
-      changed.push_back(targets_.back().get());
+    if (known == old.end()) {
+      targets_.push_back(
+          std::make_unique<Target>(std::move(arrival.options), arrival.store, network_));
+      Target& target = *targets_.back();
+      target.state = std::move(arrival.loaded.state);
+      target.loaded = arrival.loaded.intact;
+      target.saved = reloading.writable;
+      to_schedule.push_back(&target);
+      ++added;
+      continue;
     }
+    targets_.push_back(std::move(known->second));
+    old.erase(known);
+    Target& target = *targets_.back();
+    if (target.options == arrival.options) continue;
+    ++edited;
+    if (Edit(target, std::move(arrival.options))) interrupted.push_back(&target);
+    if (!target.scanning) to_schedule.push_back(&target);
   }
+  const std::size_t removed = old.size();
   for (auto& [key, target] : old) Retire(std::move(target));
   TakeNames(were_scanning);
   LimitPace();
+  NumberTargets();
+  for (Target* target : to_schedule) Schedule(*target);
+  for (Target* target : interrupted) BeginScan(*target);
   PublishAll();
-  for (Target* target : changed) {
-    if (!target->saving) Schedule(*target);
-  }
-  for (Target* target : interrupted) {
-    if (Claim(target->options.name)) ReadCredentialsAndScan(*target);
-  }
+  logger_.Info("Targets replaced", {{"added", added},
+                                    {"edited", edited},
+                                    {"removed", removed},
+                                    {"scans_begun_anew", interrupted.size()}});
   LogSchedule();
 }
 
-std::unique_ptr<Monitor::Target> Monitor::MakeArrived(Arrival arrival) const {
-  auto client = std::make_shared<RegistryClient>(network_, arrival.options.registry);
-  auto target = std::make_unique<Target>(std::move(arrival.options), std::move(arrival.store),
-                                         std::move(client));
-  target->state = std::move(arrival.loaded.state);
-  target->loaded = arrival.loaded.intact;
-  return target;
-}
-
-// What is known stays, and so does what a scan that is being saved has found.
-std::unique_ptr<Monitor::Target> Monitor::MakeHeir(Target& old, TargetOptions options) {
-  auto client = options.registry == old.options.registry
-                    ? old.client
-                    : std::make_shared<RegistryClient>(network_, options.registry);
-  auto heir = std::make_unique<Target>(std::move(options), old.store, std::move(client));
-  heir->state = old.state;
-  heir->loaded = old.loaded;
-  heir->saved = old.saved;
-  heir->saving = heir->scanning = old.saving;
-  old.heir = heir.get();
-  return heir;
+// Whether a scan that was under way has to begin anew. What is known stays, and so does what is
+// being saved.
+bool Monitor::Edit(Target& target, TargetOptions options) {
+  const bool begins_anew = target.scanning && !target.saving && !ScanAlike(target.options, options);
+  if (begins_anew) target.scanner.reset();
+  const bool other_client = target.options.registry != options.registry;
+  target.options = std::move(options);
+  if (other_client) {
+    target.client = std::make_unique<RegistryClient>(network_, target.options.registry);
+  }
+  return begins_anew;
 }
 
 // The target is no longer there. It is kept for as long as workers have it.
@@ -120,10 +152,6 @@ void Monitor::Retire(std::unique_ptr<Target> target) {
   target->is_gone = true;
   target->scanner.reset();
   if (target->timer) network_.loop.Cancel(*target->timer);
-  // Whoever it was to inherit from has its own heir, or none, as the next one.
-  for (const auto& ancestor : gone_) {
-    if (ancestor->heir == target.get()) ancestor->heir = target->heir;
-  }
   if (target->at_workers > 0) gone_.push_back(std::move(target));
 }
 
@@ -159,15 +187,6 @@ void Monitor::LimitPace() {
     }
   }
   registries_ = std::move(registries);
-}
-
-void Monitor::PublishAll() {
-  auto next = std::make_shared<Snapshot>();
-  for (const auto& target : targets_) {
-    target->index = next->targets.size();
-    next->targets.push_back(Picture(*target));
-  }
-  published_.Set(std::move(next));
 }
 
 }  // namespace registry_backend

@@ -10,38 +10,31 @@
 // What the Monitor keeps of a target. Of monitor/ only.
 namespace registry_backend {
 
-// The network thread's but for `store`.
+// The network thread's but for `store`. It stays the same one for as long as there is a target of
+// its registry's repository, whatever else is edited.
 struct Monitor::Target {
-  Target(TargetOptions target_options, std::shared_ptr<TargetStore> target_store,
-         std::shared_ptr<RegistryClient> registry_client)
+  Target(TargetOptions target_options, std::shared_ptr<TargetStore> target_store, Network network)
       : options(std::move(target_options)),
         store(std::move(target_store)),
-        client(std::move(registry_client)) {}
+        client(std::make_unique<RegistryClient>(network, options.registry)) {}
 
   std::size_t index = 0;  // in the Snapshot
-  const TargetOptions options;
+  TargetOptions options;
   const std::shared_ptr<TargetStore> store;  // for the worker
-  const std::shared_ptr<RegistryClient> client;
-  std::unique_ptr<Scanner> scanner;  // null: not scanning
+  std::unique_ptr<RegistryClient> client;
+  std::unique_ptr<Scanner> scanner;  // null: no request is under way
   TargetState state;
   std::optional<TimerId> timer;
   std::optional<WallTime> next_scan;
-  bool begun = false;  // it was scheduled before
-  bool scanning = false;
+  bool begun = false;         // it was scheduled before
+  bool scanning = false;      // from the claim to the end of the save
+  bool saving = false;        // what the scan has found
+  std::uint64_t attempt = 0;  // at a scan: credentials that were read for another are late
   bool loaded = true;
   bool saved = true;
 
   std::size_t at_workers = 0;  // tasks that will come back to the network thread
-  bool saving = false;         // one of them saves a scan
   bool is_gone = false;        // no longer among the targets
-  Target* heir = nullptr;      // took its place; null where none did
-};
-
-// A target to be, with what storage has of it.
-struct Monitor::Arrival {
-  TargetOptions options;
-  std::shared_ptr<TargetStore> store;  // null: there is a target of the same repository
-  TargetStore::Loaded loaded = {};
 };
 
 inline ReportSubject SubjectOf(const TargetOptions& options) {

@@ -30,10 +30,7 @@ std::string ReportName(const ScanResult& result) {
 }  // namespace
 
 TargetStore::TargetStore(const Storage& storage, const ReportSubject& subject, Logger logger)
-    : storage_(storage),
-      subject_(subject),
-      folder_(FolderOf(subject)),
-      logger_(std::move(logger)) {}
+    : storage_(storage), folder_(FolderOf(subject)), logger_(std::move(logger)) {}
 
 TargetStore::Loaded TargetStore::Load(WallTime now) {
   const Result<std::optional<std::string>> bytes = storage_.Read(Path(kStateName));
@@ -60,23 +57,25 @@ Status TargetStore::SetAside(WallTime now) {
   return Ok();
 }
 
-Status TargetStore::Save(TargetState& state, const ScanResult& result) {
+Status TargetStore::Save(const ReportSubject& subject, const ScanResult& result,
+                         TargetState& state) {
   if (in_the_way_) {
     if (Status aside = SetAside(result.finished); !aside) return aside;
   }
   const bool has_report = result.outcome != ScanOutcome::kFailed;
-  Status reported = has_report ? SaveReport(state, result) : Ok();
+  Status reported = has_report ? SaveReport(subject, result, state) : Ok();
   if (Status written = storage_.Write(Path(kStateName), EncodeState(state)); !written) {
     return written;
   }
   return reported;
 }
 
-Status TargetStore::SaveReport(TargetState& state, const ScanResult& result) const {
+Status TargetStore::SaveReport(const ReportSubject& subject, const ScanResult& result,
+                               TargetState& state) const {
   const std::string name = ReportName(result);
   Status written = storage_.Write(Path(name), [&](const Storage::Sink& sink) {
     JsonWriter writer(JsonWriter::Layout::kOneLine, sink);
-    WriteReport(subject_, result, writer);
+    WriteReport(subject, result, writer);
     writer.EndDocument();
   });
   if (written) state.report = name;

@@ -13,8 +13,8 @@ namespace registry_backend {
 // the disk.
 class TargetStore {
  public:
-  // `storage` outlives the store. Targets are told apart by registry and repository, so that a
-  // target keeps its history when it is renamed.
+  // `storage` outlives the store. Targets are told apart by the registry's host and the repository
+  // of `subject`, so that a target keeps its history when it is renamed.
   TargetStore(const Storage& storage, const ReportSubject& subject, Logger logger);
 
   struct Loaded {
@@ -24,12 +24,13 @@ class TargetStore {
   // What was saved; an empty state if nothing was.
   [[nodiscard]] Loaded Load(WallTime now);
 
-  // Saves `state`. The report of a scan that did not fail is written first, and `state` made to
-  // name it. So no instant leaves a state without its report.
+  // Saves `state`. The report of a scan of `subject` that did not fail is written first, and
+  // `state` made to name it. So no instant leaves a state without its report.
   //
   // A file that Load could neither use nor set aside is never overwritten: that is tried again here
   // first. Where only the report cannot be written the state is, and keeps naming the old one.
-  [[nodiscard]] Status Save(TargetState& state, const ScanResult& result);
+  [[nodiscard]] Status Save(const ReportSubject& subject, const ScanResult& result,
+                            TargetState& state);
 
   // Removes the reports but the one that a saved state names. For when nobody looks for them any
   // more.
@@ -41,10 +42,10 @@ class TargetStore {
  private:
   [[nodiscard]] std::string Path(const std::string& name) const { return folder_ + "/" + name; }
   [[nodiscard]] Status SetAside(WallTime now);
-  [[nodiscard]] Status SaveReport(TargetState& state, const ScanResult& result) const;
+  [[nodiscard]] Status SaveReport(const ReportSubject& subject, const ScanResult& result,
+                                  TargetState& state) const;
 
   const Storage& storage_;
-  const ReportSubject subject_;
   const std::string folder_;
   bool in_the_way_ = false;  // an unusable state that is still under its name
   const Logger logger_;

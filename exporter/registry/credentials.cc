@@ -1,10 +1,13 @@
 #include "exporter/registry/credentials.h"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <memory>
 #include <utility>
 #include <variant>
 
@@ -18,16 +21,15 @@ namespace {
 constexpr std::size_t kMaxSecretBytes = std::size_t{64} * 1024;
 // As much as a Kubernetes secret can hold.
 constexpr std::size_t kMaxDockerConfigBytes = std::size_t{1024} * 1024;
+// In all, where a file is a pipe.
+constexpr std::chrono::seconds kSecretFileTime(5);
 
 Error Failure(const std::string& where, std::string_view why) {
   return {ErrorKind::kCredentials, where + ": " + std::string(why)};
 }
 
-// `name` is how messages call the file.
-Result<std::string> ReadAll(std::FILE* file, const std::string& name, std::size_t at_most) {
-  std::string text(at_most + 1, '\0');
-  text.resize(std::fread(text.data(), 1, text.size(), file));
-  if (std::ferror(file) != 0) return Failure(name, std::strerror(errno));
+// A secret as it is meant, of what was read of it. `name` is how messages call the file.
+Result<std::string> Trimmed(std::string text, const std::string& name, std::size_t at_most) {
   if (text.size() > at_most) {
     return Failure(name, "it is larger than " + std::to_string(at_most / 1024) + " KiB");
   }
@@ -36,18 +38,58 @@ Result<std::string> ReadAll(std::FILE* file, const std::string& name, std::size_
   return text;
 }
 
+Result<std::string> ReadStandardInput(const std::string& name) {
+  std::string text(kMaxSecretBytes + 1, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), stdin));
+  if (std::ferror(stdin) != 0) return Failure(name, std::strerror(errno));
+  return Trimmed(std::move(text), name, kMaxSecretBytes);
+}
+
+// Whether there is something to be read, or the end, by `until`.
+bool AwaitBytes(int descriptor, Time until) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
+  pollfd waiting{descriptor, POLLIN, 0};
+  return left > 0 && poll(&waiting, 1, static_cast<int>(left)) > 0;
+}
+
+// Waits neither for a pipe's other end to be opened nor, for long, for what comes out of it.
 Result<std::string> ReadFile(const std::string& path, const std::string& name,
                              std::size_t at_most = kMaxSecretBytes) {
-  struct Closer {
-    void operator()(std::FILE* file) const { std::fclose(file); }
+  class File {
+   public:
+    explicit File(const std::string& of)
+        : descriptor_(::open(of.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
+    ~File() {
+      if (descriptor_ >= 0) ::close(descriptor_);
+    }
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+    [[nodiscard]] int get() const { return descriptor_; }
+
+   private:
+    int descriptor_;
   };
-  const std::unique_ptr<std::FILE, Closer> file(std::fopen(path.c_str(), "re"));
-  if (file == nullptr) return Failure(name, std::strerror(errno));
-  return ReadAll(file.get(), name, at_most);
+  const File file(path);
+  if (file.get() < 0) return Failure(name, std::strerror(errno));
+  const Time until = Clock::now() + kSecretFileTime;
+  std::string text;
+  char piece[4096];
+  while (text.size() <= at_most) {
+    const ssize_t count = ::read(file.get(), piece, sizeof piece);
+    if (count == 0) break;
+    if (count > 0) {
+      text.append(piece, static_cast<std::size_t>(count));
+    } else if (errno == EAGAIN) {
+      if (!AwaitBytes(file.get(), until)) return Failure(name, "nothing comes out of it");
+    } else if (errno != EINTR) {
+      return Failure(name, std::strerror(errno));
+    }
+  }
+  return Trimmed(std::move(text), name, at_most);
 }
 
 Result<std::string> ReadPasswordFile(const std::string& path) {
-  if (path == "-") return ReadAll(stdin, "password file on standard input", kMaxSecretBytes);
+  if (path == "-") return ReadStandardInput("password file on standard input");
   return ReadFile(path, "password file " + path);
 }
 

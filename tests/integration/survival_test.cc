@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
@@ -12,6 +14,7 @@
 #include "tests/integration/exporter_process.h"
 #include "tests/simulator/simulator.h"
 #include "tests/support/eventually.h"
+#include "tests/support/http_get.h"
 #include "tests/support/temp_dir.h"
 
 // What the program's inventory survives, seen as a user sees it: the log, the metrics, the files.
@@ -211,6 +214,24 @@ TEST_F(SurvivalTest, AFullDiskLosesNothingThatWasSavedAndIsShownUntilThereIsRoom
   EXPECT_EQ(exporter->Metric("registry_backend_endpoint_changes_total", {{"change", "added"}}), 2)
       << "the change is counted once";
   End(*exporter);
+}
+
+TEST_F(SurvivalTest, ADiskThatDoesNotAnswerKeepsNothingFromEnding) {
+  MakeHistory();
+  const auto exporter = Serve();
+  // Opening it waits for somebody who reads.
+  ASSERT_EQ(mkfifo((StateFile().parent_path() / "state.json.tmp").c_str(), 0600), 0);
+  ASSERT_EQ(testing::HttpPost(exporter->url() + "/-/scan").status, 202);
+  const auto has_scanned = [&exporter] {
+    return exporter->Stderr().find("msg=\"Scan complete\"") != std::string::npos;
+  };
+  ASSERT_TRUE(Eventually(20s, has_scanned));
+  exporter->Signal(SIGHUP);  // has to wait for it, too
+  EXPECT_EQ(testing::HttpGet(exporter->url() + "/-/healthy").status, 200);
+  const auto status = exporter->Terminate(20s);
+  ASSERT_TRUE(status) << "it does not end";
+  EXPECT_EQ(status->code, 1);
+  EXPECT_NE(exporter->Stderr().find("what does not answer"), std::string::npos);
 }
 
 double Sum(const std::vector<testing::Sample>& samples, std::string_view name) {

@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <functional>
-#include <mutex>
 #include <vector>
 
 #include "exporter/monitor/monitor.h"
 #include "tests/http/fake_transport.h"
+#include "tests/http/shared_loop.h"
 #include "tests/support/eventually.h"
 #include "tests/support/temp_dir.h"
 
@@ -18,39 +17,9 @@ namespace {
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
-using testing::FakeLoop;
 using testing::FakeTransport;
 using testing::MakeResponse;
-
-// A FakeLoop to which other threads post; the test's is the network thread.
-class SharedLoop final : public Loop {
- public:
-  [[nodiscard]] Time Now() const override { return loop.Now(); }
-  TimerId At(Time when, std::function<void()> task) override {
-    return loop.At(when, std::move(task));
-  }
-  void Cancel(TimerId timer) override { loop.Cancel(timer); }
-  void Post(std::function<void()> task) override {
-    const std::lock_guard lock(mutex_);
-    posted_.push_back(std::move(task));
-  }
-
-  void Advance(Duration step) {
-    std::vector<std::function<void()>> posted;
-    {
-      const std::lock_guard lock(mutex_);
-      posted.swap(posted_);
-    }
-    for (auto& task : posted) loop.Post(std::move(task));
-    loop.Advance(step);
-  }
-
-  FakeLoop loop;
-
- private:
-  std::mutex mutex_;
-  std::vector<std::function<void()>> posted_;  // guarded by mutex_
-};
+using testing::SharedLoop;
 
 class ClockSetBack : public ::testing::TestWithParam<const char*> {
  protected:

@@ -33,6 +33,7 @@ std::string ReportOf(const ScanResult& result) {
 }
 
 RegistryOptions Repository() { return {*Url::Parse("https://r.example"), "team/app", nullptr}; }
+ReportSubject Subject() { return {Repository().registry, Repository().repository}; }
 
 std::string HostName(char letter) { return std::string(1, letter) + ".example"; }
 
@@ -136,7 +137,7 @@ bool RegistryContent::Edit(const std::string& what) {
 
 WatchedTarget::Life::Life(const fs::path& directory, WallTime now, Network network)
     : storage(*Storage::Open(directory)),
-      store(storage, {Repository().registry, Repository().repository}, Logger()),
+      store(storage, Subject(), Logger()),
       client(network, Repository()) {
   TargetStore::Loaded loaded = store.Load(now);
   EXPECT_TRUE(loaded.intact);
@@ -209,7 +210,7 @@ TargetState WatchedTarget::Scanned(ScanResult& result) {
 void WatchedTarget::Scan() {
   ScanResult result;
   life_->state = Scanned(result);
-  const Status saved = life_->store.Save(life_->state, result);
+  const Status saved = life_->store.Save(Subject(), result, life_->state);
   EXPECT_TRUE(saved) << saved.error().message;
   life_->saved = true;
 }
@@ -227,7 +228,7 @@ Status WatchedTarget::SaveWithout(const std::string& name, TargetState& state,
   const fs::path in_the_way = directory_ / kFolder / (name + ".tmp");
   fs::remove(in_the_way);
   fs::create_directories(in_the_way);
-  Status saved = life_->store.Save(state, result);
+  Status saved = life_->store.Save(Subject(), result, state);
   EXPECT_TRUE(fs::remove(in_the_way));
   return saved;
 }
@@ -243,7 +244,7 @@ void WatchedTarget::ScanAndCrash(const std::string& when) {
     WriteFile(directory_ / kFolder / "state.json.tmp", bytes.substr(0, bytes.size() / 2));
   }
   if (when == "after") {
-    EXPECT_TRUE(life_->store.Save(state, result));
+    EXPECT_TRUE(life_->store.Save(Subject(), result, state));
   }
   if (when == "reportless") {
     const Status saved = SaveWithout(ReportOf(result), state, result);

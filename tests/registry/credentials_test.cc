@@ -1,11 +1,14 @@
 #include "exporter/registry/credentials.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
 
 #include "tests/support/temp_dir.h"
 
@@ -45,6 +48,31 @@ TEST(Credentials, TrimsWhatAnEditorLeavesAtAFilesEnd) {
   ASSERT_TRUE(credentials) << credentials.error().message;
   EXPECT_EQ(credentials->username, "terraform");
   EXPECT_EQ(credentials->password, " pass:word");
+}
+
+TEST(Credentials, WaitsForNoPipeThatNobodyWritesTo) {
+  const testing::TempDir directory("credentials");
+  const std::string path = (directory / "pipe").string();
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  const auto read = [&path] {
+    return ReadCredentials({.kind = CredentialsSource::Kind::kToken, .token_file = path},
+                           {*Host::Parse("r.example"), "a/b"}, {});
+  };
+  const Result<Credentials> nobody = read();
+  ASSERT_FALSE(nobody);
+  EXPECT_EQ(nobody.error().message, "token file " + path + ": it is empty");
+
+  // As a shell's <(command) does.
+  const int writer = open(path.c_str(), O_RDWR);
+  ASSERT_EQ(write(writer, "s3cret\n", 7), 7);
+  std::thread late([writer] {
+    usleep(20'000);
+    close(writer);
+  });
+  const Result<Credentials> somebody = read();
+  late.join();
+  ASSERT_TRUE(somebody) << somebody.error().message;
+  EXPECT_EQ(somebody->registry_token, "s3cret");
 }
 
 TEST(Credentials, NamesTheFileThatCannotBeUsed) {

@@ -3,15 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <deque>
 #include <fstream>
 #include <memory>
-#include <mutex>
 
 #include "exporter/inventory/apply.h"
 #include "exporter/web/status_page.h"
-#include "tests/http/fake_loop.h"
 #include "tests/http/fake_transport.h"
+#include "tests/http/shared_loop.h"
 #include "tests/support/eventually.h"
 #include "tests/support/temp_dir.h"
 
@@ -24,46 +22,15 @@ using std::chrono::seconds;
 using ::testing::AllOf;
 using ::testing::EndsWith;
 using testing::Eventually;
-using testing::FakeLoop;
 using testing::FakeTransport;
 using ::testing::HasSubstr;
 using testing::MakeResponse;
 using ::testing::Not;
+using testing::SharedLoop;
 using ::testing::StartsWith;
 
 constexpr auto kSoon = seconds(20);
 const BuildInfo kBuild{"1.2.3", "abc", "g++"};
-
-// A FakeLoop to which other threads may post; all else is for the test's own thread.
-class PostableLoop final : public Loop {
- public:
-  explicit PostableLoop(FakeLoop& loop) : loop_(loop) {}
-
-  [[nodiscard]] Time Now() const override { return loop_.Now(); }
-  TimerId At(Time when, std::function<void()> task) override {
-    return loop_.At(when, std::move(task));
-  }
-  void Cancel(TimerId timer) override { loop_.Cancel(timer); }
-  void Post(std::function<void()> task) override {
-    const std::lock_guard lock(mutex_);
-    posted_.push_back(std::move(task));
-  }
-
-  void Run() {
-    std::deque<std::function<void()>> tasks;
-    {
-      const std::lock_guard lock(mutex_);
-      tasks.swap(posted_);
-    }
-    for (const auto& task : tasks) task();
-    loop_.Advance(milliseconds(10));
-  }
-
- private:
-  FakeLoop& loop_;
-  std::mutex mutex_;
-  std::deque<std::function<void()>> posted_;  // guarded by mutex_
-};
 
 class RoutesTest : public ::testing::Test {
  protected:
@@ -105,7 +72,7 @@ class RoutesTest : public ::testing::Test {
   // Lets the network run until the target is no longer being scanned and was so `scans` times.
   bool Scanned(std::size_t target, std::uint64_t scans) {
     return Eventually(kSoon, [&] {
-      loop_.Run();
+      loop_.Advance(milliseconds(10));
       const auto snapshot = monitor_->Current();
       std::uint64_t finished = 0;
       for (const auto& [outcome, count] : snapshot->targets[target]->state.scans) finished += count;
@@ -113,9 +80,8 @@ class RoutesTest : public ::testing::Test {
     });
   }
 
-  FakeLoop fake_loop_;
-  PostableLoop loop_{fake_loop_};
-  FakeTransport transport_{fake_loop_, [](const Request& request) {
+  SharedLoop loop_;
+  FakeTransport transport_{loop_.loop, [](const Request& request) {
                              if (request.operation == "tags")
                                return MakeResponse(200, R"({"tags":["t"]})");
                              if (request.operation == "blob") return MakeResponse(206);
@@ -200,7 +166,7 @@ TEST_F(RoutesTest, ScansOnlyWithLifecycle) {
   EXPECT_EQ(Scan(),
             "403 {\"status\":\"error\",\"error\":\"lifecycle calls are off; start with "
             "--web.enable-lifecycle\"}\n");
-  loop_.Run();
+  loop_.Advance(milliseconds(10));
   EXPECT_FALSE(monitor_->Current()->targets[0]->scanning);
   EXPECT_EQ(Ask("POST", "/-/scan").content_type, "application/json");
 }
@@ -285,7 +251,7 @@ TEST_F(RoutesTest, AScanIsNotMadeByGet) {
     EXPECT_EQ(response.status, 405) << method;
     EXPECT_EQ(response.fields.at(0), std::pair(std::string("Allow"), std::string("POST")));
   }
-  loop_.Run();
+  loop_.Advance(milliseconds(10));
   EXPECT_FALSE(monitor_->Current()->targets[0]->scanning);
 }
 
