@@ -70,8 +70,8 @@ class Reloader {
       : command_(command), monitor_(monitor), logger_(std::move(logger)), text_(std::move(text)) {}
 
   Status Reload() {
-    std::unique_lock one_at_a_time(reloading_, kReloadQueueTime);
-    if (!one_at_a_time) return Error{ErrorKind::kInternal, "other reloads are under way"};
+    const Turn turn(*this);
+    if (!turn.is_ours()) return Error{ErrorKind::kInternal, "other reloads are under way"};
     Result<Config> config = LoadShard(command_, logger_);
     std::string text = config ? ShowConfig(config->targets) : "";
     Status status = config ? monitor_.Reload(std::move(config->targets)) : config.error();
@@ -108,13 +108,41 @@ class Reloader {
   }
 
  private:
-  static constexpr std::chrono::seconds kReloadQueueTime{10};
+  static constexpr std::chrono::seconds kQueueTime{10};
+
+  // One reload at a time; the others wait for some time. (Not a std::timed_mutex: the thread
+  // sanitizer does not know how that is locked.)
+  class Turn {
+   public:
+    explicit Turn(Reloader& reloader) : reloader_(reloader) {
+      std::unique_lock lock(reloader.mutex_);
+      is_ours_ =
+          reloader.ended_.wait_for(lock, kQueueTime, [&] { return !reloader.is_reloading_; });
+      if (is_ours_) reloader.is_reloading_ = true;
+    }
+    ~Turn() {
+      if (!is_ours_) return;
+      {
+        const std::lock_guard lock(reloader_.mutex_);
+        reloader_.is_reloading_ = false;
+      }
+      reloader_.ended_.notify_one();
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    [[nodiscard]] bool is_ours() const { return is_ours_; }
+
+   private:
+    Reloader& reloader_;
+    bool is_ours_;
+  };
 
   const ServeCommand& command_;
   Monitor& monitor_;
   const Logger logger_;
-  std::timed_mutex reloading_;
   mutable std::mutex mutex_;
+  std::condition_variable ended_;
+  bool is_reloading_ = false;                  // guarded by mutex_
   ReloadState state_{true, WallClock::now()};  // guarded by mutex_
   std::string text_;                           // guarded by mutex_
   std::atomic<bool> is_asked_ = false;
