@@ -92,6 +92,18 @@ std::vector<std::string> CodeLines(std::string_view text) {
   return code;
 }
 
+std::vector<std::string> Scripts(std::string_view text) {
+  std::vector<std::string> scripts;
+  bool in_script = false;
+  for (const Line& line : LinesOf(text)) {
+    const bool begins = line.is_code && line.text == "#!/bin/sh";
+    if (begins) scripts.emplace_back();
+    in_script = begins || (in_script && line.is_code);
+    if (in_script) scripts.back() += line.text + "\n";
+  }
+  return scripts;
+}
+
 std::vector<std::vector<std::string>> TableRows(std::string_view text, std::string_view head) {
   std::vector<std::vector<std::string>> rows;
   bool in_table = false;

@@ -20,6 +20,10 @@ std::vector<std::string> CodeSpans(std::string_view text);
 // The lines of code in blocks, indented or fenced, without their indentation.
 std::vector<std::string> CodeLines(std::string_view text);
 
+// The scripts in blocks of code, from the line `#!/bin/sh` to the end of the block, which an empty
+// line is too.
+std::vector<std::string> Scripts(std::string_view text);
+
 // The cells of the rows of all tables that have this line as their head.
 std::vector<std::vector<std::string>> TableRows(std::string_view text, std::string_view head);
 
