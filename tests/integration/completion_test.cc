@@ -92,7 +92,7 @@ Words OptionsOfHelp(const Words& command) {
 TEST_F(Completion, BashOffersEveryCommandAndEveryOption) {
   const Words first = Bash({""});
   std::size_t options = 0;
-  for (const char* command : {"serve", "scan", "healthcheck", "completion"}) {
+  for (const char* command : {"serve", "scan", "diff", "allowlist", "healthcheck", "completion"}) {
     EXPECT_THAT(first, Contains(command));
     const Words offered = Bash({command, ""});
     for (const std::string& option : OptionsOfHelp({command})) {
@@ -122,6 +122,8 @@ TEST_F(Completion, BashOffersTheChoicesOfAnOption) {
   EXPECT_THAT(Bash({"serve", "--log.level", ""}),
               UnorderedElementsAre("debug", "info", "warn", "error"));
   EXPECT_THAT(Bash({"--log.format", "l"}), ElementsAre("logfmt"));
+  EXPECT_THAT(Bash({"diff", "--output", ""}), UnorderedElementsAre("json", "markdown", "text"));
+  EXPECT_THAT(Bash({"allowlist", "--format", "c"}), UnorderedElementsAre("cilium", "config"));
   EXPECT_THAT(Bash({"completion", ""}), AllOf(Contains("bash"), Contains("fish"), Contains("zsh")));
   // bash splits words at `=`.
   EXPECT_THAT(Bash({"scan", "--output", "=", "h"}), ElementsAre("html"));
@@ -131,6 +133,8 @@ TEST_F(Completion, BashOffersTheChoicesOfAnOption) {
 TEST_F(Completion, BashOffersFilesWhereAFileIsMeant) {
   EXPECT_THAT(Bash({"scan", "--config.file", ""}), UnorderedElementsAre("config.yml", "data"));
   EXPECT_THAT(Bash({"--config.file", "c"}), ElementsAre("config.yml"));
+  EXPECT_THAT(Bash({"allowlist", "--report", "c"}), ElementsAre("config.yml"));
+  EXPECT_THAT(Bash({"diff", "c"}), ElementsAre("config.yml"));
   EXPECT_THAT(Bash({"--storage.path", ""}), ElementsAre("data"));
   EXPECT_THAT(Bash({"scan", "--password", ""}), ElementsAre());
   EXPECT_THAT(Bash({"scan", "--username", ""}), ElementsAre()) << "not an option either";
@@ -154,7 +158,8 @@ TEST_F(Completion, FishOffersTheSame) {
     EXPECT_EQ(run.err, "");
     return Lines(run.out);
   };
-  EXPECT_THAT(offered(""), UnorderedElementsAre("serve", "scan", "healthcheck", "completion"));
+  EXPECT_THAT(offered(""), UnorderedElementsAre("serve", "scan", "diff", "allowlist", "healthcheck",
+                                                "completion"));
   EXPECT_THAT(offered("scan --out"), ElementsAre("--output"));
   EXPECT_THAT(offered("scan --output "),
               UnorderedElementsAre("json", "summary", "detailed", "html"));

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "tests/integration/exporter_process.h"
+#include "tests/support/markdown.h"
 #include "tests/support/temp_dir.h"
 
 // The manual page has every command and every option that --help has, and no others.
@@ -81,6 +82,26 @@ TEST(Manual, HasEveryCommandAndEveryOptionOfHelpAndNoOthers) {
   }
   for (const auto& [command, options] : page) {
     EXPECT_TRUE(program.contains(command)) << "there is no command " << command;
+  }
+}
+
+// The first column has the command and its arguments.
+TEST(CommandDocumentation, ReadmeHasEveryCommandOfHelpAndNoOthers) {
+  const Options program = OptionsOfTheProgram();
+  std::set<std::string> documented;
+  for (const auto& row : TableRows(ReadDocument(REGISTRY_BACKEND_SOURCE_DIR "/README.md"),
+                                   "| command | what it does | exit status |")) {
+    const std::string command = row.at(0).substr(1, row.at(0).find_first_of(" `", 1) - 1);
+    EXPECT_TRUE(documented.insert(command).second) << command << " stands there twice";
+    ASSERT_TRUE(program.contains(command)) << "there is no command " << command;
+    for (const std::string& word : CodeSpans(row.at(1))) {
+      if (!word.starts_with("--")) continue;
+      EXPECT_TRUE(program.at(command).contains(word)) << command << " has no " << word;
+    }
+  }
+  for (const auto& [command, options] : program) {
+    if (command.empty()) continue;
+    EXPECT_TRUE(documented.contains(command)) << "README.md does not have " << command;
   }
 }
 
