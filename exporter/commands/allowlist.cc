@@ -6,37 +6,45 @@
 
 #include "exporter/commands/exit_code.h"
 #include "exporter/commands/report_file.h"
-#include "exporter/commands/stored_targets.h"
+#include "exporter/monitor/stored_targets.h"
 
 namespace registry_backend {
 namespace {
 
-Result<std::vector<AllowlistTarget>> FromReport(const std::string& path) {
+using Targets = std::vector<AllowlistTarget>;
+
+// `wanted` is registry/repository; empty: all.
+Result<Targets> FromReport(const std::string& path, const std::string& wanted) {
   const Result<std::vector<StoredReport>> reports = ReadReportFile(path);
   if (!reports) return reports.error();
-  std::vector<AllowlistTarget> targets;
-  for (const StoredReport& report : *reports) targets.push_back(AllowlistTargetOf(report));
-  return targets;
-}
-
-Result<std::vector<AllowlistTarget>> FromStorage(const std::string& path) {
-  Result<std::vector<StoredTarget>> stored = ReadStoredTargets(path);
-  if (!stored) return stored.error();
-  std::vector<AllowlistTarget> targets;
-  for (const StoredTarget& target : *stored) {
-    targets.push_back(AllowlistTargetOf(target.registry, target.repository, target.state));
+  Targets targets;
+  for (const StoredReport& report : *reports) {
+    const bool is_wanted = wanted.empty() || report.registry + "/" + report.repository == wanted;
+    if (is_wanted) targets.push_back(AllowlistTargetOf(report));
   }
   return targets;
 }
 
-Result<std::vector<AllowlistTarget>> Targets(const AllowlistCommand& command) {
-  Result<std::vector<AllowlistTarget>> targets =
-      command.report ? FromReport(*command.report) : FromStorage(command.storage_path);
-  if (!targets || command.target.empty()) return targets;
-  std::erase_if(*targets, [&command](const AllowlistTarget& target) {
-    return target.registry + "/" + target.repository != command.target;
-  });
-  if (!targets->empty()) return targets;
+Result<Targets> FromStorage(const std::string& path, const std::string& wanted) {
+  Result<std::vector<StoredTarget>> stored = ReadStoredTargets(path);
+  if (!stored) return stored.error();
+  Targets targets;
+  for (StoredTarget& target : *stored) {
+    if (!wanted.empty()) {
+      if (!target.IsNamed(wanted)) continue;
+      target.repository = wanted.substr(wanted.find('/') + 1);  // all of it
+      target.name_is_cut = false;
+    }
+    targets.push_back(AllowlistTargetOf(target.registry, target.repository, target.state));
+    targets.back().name_is_cut = target.name_is_cut;
+  }
+  return targets;
+}
+
+Result<Targets> FindTargets(const AllowlistCommand& command) {
+  Result<Targets> targets = command.report ? FromReport(*command.report, command.target)
+                                           : FromStorage(command.storage_path, command.target);
+  if (!targets || command.target.empty() || !targets->empty()) return targets;
   return Error{ErrorKind::kStorage, "there is no target '" + command.target + "' in " +
                                         command.report.value_or(command.storage_path)};
 }
@@ -48,7 +56,7 @@ void Complain(const std::string& message) {
 }  // namespace
 
 int RunAllowlist(const AllowlistCommand& command) {
-  const Result<std::vector<AllowlistTarget>> targets = Targets(command);
+  const Result<Targets> targets = FindTargets(command);
   if (!targets) {
     Complain(targets.error().message);
     return kExitTrouble;

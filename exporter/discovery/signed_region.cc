@@ -1,12 +1,12 @@
 #include "exporter/discovery/signed_region.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "exporter/url/text.h"
+#include "exporter/url/url.h"
 
 namespace registry_backend {
 namespace {
@@ -17,27 +17,6 @@ constexpr std::size_t kMinRegionLength = 2;
 constexpr std::size_t kMaxRegionLength = 32;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-
-// None where a `%` is not followed by two hexadecimal digits.
-std::optional<std::string> PercentDecode(std::string_view text) {
-  std::string decoded;
-  while (!text.empty()) {
-    if (text.front() != '%') {
-      decoded += text.front();
-      text.remove_prefix(1);
-      continue;
-    }
-    unsigned char byte = 0;
-    const std::string_view digits = text.substr(1, 2);
-    const char* const end = digits.data() + digits.size();
-    if (digits.size() != 2 || std::from_chars(digits.data(), end, byte, 16).ptr != end) {
-      return std::nullopt;
-    }
-    decoded += static_cast<char>(byte);
-    text.remove_prefix(3);
-  }
-  return decoded;
-}
 
 bool IsRegion(std::string_view text) {
   return text.size() >= kMinRegionLength && text.size() <= kMaxRegionLength && text != "auto" &&

@@ -3,23 +3,10 @@
 #include <utility>
 
 #include "exporter/inventory/state_codec.h"
-#include "exporter/registry/digest.h"
+#include "exporter/monitor/target_files.h"
 
 namespace registry_backend {
 namespace {
-
-constexpr const char* kStateName = "state.json";
-constexpr std::string_view kReportPrefix = "report-";
-constexpr std::size_t kLongestFolder = 200;  // file systems take 255 bytes
-
-// A file name that tells targets apart and that people can read.
-std::string FolderOf(const ReportSubject& subject) {
-  const std::string text = subject.registry.host().text() + "/" + subject.repository;
-  std::string name = PercentEncode(text);
-  if (name.size() <= kLongestFolder) return name;
-  const std::string digest = Sha256Of(text);
-  return name.substr(0, kLongestFolder - 17) + "-" + digest.substr(digest.size() - 16);
-}
 
 std::string ReportName(const ScanResult& result) {
   std::string stamp = FormatRfc3339(result.finished);
@@ -30,7 +17,9 @@ std::string ReportName(const ScanResult& result) {
 }  // namespace
 
 TargetStore::TargetStore(const Storage& storage, const ReportSubject& subject, Logger logger)
-    : storage_(storage), folder_(FolderOf(subject)), logger_(std::move(logger)) {}
+    : storage_(storage),
+      folder_(FolderOf(subject.registry.host().text() + "/" + subject.repository)),
+      logger_(std::move(logger)) {}
 
 TargetStore::Loaded TargetStore::Load(WallTime now) {
   const Result<std::optional<std::string>> bytes = storage_.Read(Path(kStateName));

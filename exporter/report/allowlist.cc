@@ -36,9 +36,14 @@ Names NamesOf(const std::vector<AllowlistTarget>& targets) {
   return names;
 }
 
+constexpr std::size_t kLongestName = 300;  // no repository's name has more than 255 bytes
+constexpr std::size_t kMostReasons = 10;
+
 std::string SubjectOf(const AllowlistTarget& target) {
   if (target.registry.empty()) return "a target that is not told";
-  return target.registry + "/" + Printable(target.repository);
+  const bool is_cut = target.name_is_cut || target.repository.size() > kLongestName;
+  return target.registry + "/" + Printable(target.repository, kLongestName) +
+         (is_cut ? "… (the name is cut)" : "");
 }
 
 // `95.9 %`; never more than it is.
@@ -164,7 +169,7 @@ Json JsonTarget(const AllowlistTarget& target) {
     return at ? Json(FormatRfc3339(*at)) : Json();
   };
   Json json = {{"registry", target.registry},
-               {"repository", target.repository},
+               {"repository", target.repository + (target.name_is_cut ? "…" : "")},
                {"last_complete_scan", time(target.last_complete)},
                {"newest_scan", nullptr},
                {"dropped", target.dropped}};
@@ -196,11 +201,13 @@ std::string JsonText(const std::vector<AllowlistTarget>& targets) {
 Status CheckReady(const std::vector<AllowlistTarget>& targets) {
   if (targets.empty()) return Error{ErrorKind::kStorage, "no target has been scanned"};
   std::string why;
+  std::size_t not_ready = 0;
   for (const AllowlistTarget& target : targets) {
-    if (target.not_ready.empty()) continue;
+    if (target.not_ready.empty() || ++not_ready > kMostReasons) continue;
     why += fmt::format("{}{}: {}", why.empty() ? "" : "; ", SubjectOf(target), target.not_ready);
   }
   if (why.empty()) return Ok();
+  if (not_ready > kMostReasons) why += fmt::format("; and {} more", not_ready - kMostReasons);
   return Error{ErrorKind::kStorage, why};
 }
 

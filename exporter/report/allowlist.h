@@ -19,6 +19,7 @@ namespace registry_backend {
 struct AllowlistTarget {
   std::string registry;  // host[:port]
   std::string repository;
+  bool name_is_cut = false;         // the repository's name goes on
   std::set<EndpointKey> endpoints;  // present ones
   std::uint64_t dropped = 0;        // hosts that were seen but not kept (max_endpoints)
 

@@ -170,4 +170,24 @@ std::string PercentEncode(std::string_view text) {
   return encoded;
 }
 
+std::optional<std::string> PercentDecode(std::string_view text) {
+  std::string decoded;
+  while (!text.empty()) {
+    if (text.front() != '%') {
+      decoded += text.front();
+      text.remove_prefix(1);
+      continue;
+    }
+    unsigned char byte = 0;
+    const std::string_view digits = text.substr(1, 2);
+    const char* const end = digits.data() + digits.size();
+    if (digits.size() != 2 || std::from_chars(digits.data(), end, byte, 16).ptr != end) {
+      return std::nullopt;
+    }
+    decoded += static_cast<char>(byte);
+    text.remove_prefix(3);
+  }
+  return decoded;
+}
+
 }  // namespace registry_backend

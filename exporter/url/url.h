@@ -2,6 +2,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -65,5 +66,7 @@ Result<std::string> ToALabels(std::string name);
 // `text` with every byte but unreserved ones (RFC 3986 §2.3) percent-encoded, for one path segment
 // or one query value.
 std::string PercentEncode(std::string_view text);
+// What `text` is the encoded form of; none where a `%` is not followed by two hexadecimal digits.
+std::optional<std::string> PercentDecode(std::string_view text);
 
 }  // namespace registry_backend

@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "exporter/monitor/target_store.h"
 #include "tests/integration/exporter_process.h"
 #include "tests/simulator/simulator.h"
 #include "tests/support/eventually.h"
@@ -342,6 +343,41 @@ TEST_F(StoredAllowlistTest, AStateThatCannotBeReadIsNamedAndLeftWhereItIs) {
   EXPECT_EQ(run.out, "");
   EXPECT_THAT(run.err, HasSubstr(StateFile(0).string() + ": not a usable state"));
   EXPECT_EQ(Files(), before);
+}
+
+// A list without what is behind it could be too short.
+TEST_F(StoredAllowlistTest, AFolderThatLeadsNowhereIsTroubleThatNamesIt) {
+  fs::create_directories(data());
+  const fs::path loop = data() / "registry.example%2Floop";
+  fs::create_symlink(loop, loop);
+  const RunResult run = Allowlist();
+  EXPECT_EQ(run.exit_code, 2);
+  EXPECT_EQ(run.out, "");
+  EXPECT_THAT(run.err, HasSubstr(loop.string() + ": Too many levels of symbolic links"));
+}
+
+// Its folder's name has not room for all of it.
+TEST_F(StoredAllowlistTest, ALongNameIsCutAndSaidToBeAndFoundAllTheSame) {
+  const std::string repository = "team/" + std::string(190, 'a') + "/" + std::string(20, 'b');
+  const std::string name = "registry.example/" + repository;
+  {
+    const Result<Storage> storage = Storage::Open(data());
+    ASSERT_TRUE(storage) << storage.error().message;
+    TargetStore store(*storage, {*Url::Parse("https://registry.example"), repository}, Logger());
+    TargetState state;
+    state.baseline = WallClock::now();
+    state.endpoints[{Serves::kBlobs, *Host::Parse("cdn.example")}] = {};
+    ASSERT_TRUE(store.Save(state, ScanResult{.outcome = ScanOutcome::kFailed}));
+  }
+  const RunResult all = Allowlist();
+  EXPECT_EQ(all.exit_code, 0) << all.err;
+  EXPECT_THAT(all.out, AllOf(HasSubstr("# - registry.example/team/aaa"),
+                             HasSubstr("aaa… (the name is cut): "), Not(HasSubstr("b\n"))));
+  EXPECT_THAT(Allowlist({"--format", "json"}).out, HasSubstr("aaa…\","));
+  const RunResult one = Allowlist({"--target", name});
+  EXPECT_EQ(one.exit_code, 0) << one.err;
+  EXPECT_THAT(one.out, AllOf(HasSubstr("# - " + name + ": "), HasSubstr("\ncdn.example\n")));
+  EXPECT_EQ(Allowlist({"--target", name + "b"}).exit_code, 2) << "another one's folder";
 }
 
 // An exporter that found it unusable has set it aside, and has not scanned since.

@@ -215,6 +215,22 @@ TEST(Allowlist, OfAReportWantsACompleteScan) {
   }
 }
 
+TEST(Allowlist, OfManyTargetsThatAreNotReadyTheFirstTenAreNamed) {
+  std::vector<AllowlistTarget> targets;
+  for (int i = 0; i < 3000; ++i) {
+    targets.push_back(AllowlistTargetOf("registry.example", "r" + std::to_string(i), {}));
+  }
+  const std::string why = MakeAllowlist(targets, AllowlistFormat::kPlain).error().message;
+  EXPECT_THAT(why, AllOf(HasSubstr("registry.example/r9: there is no complete scan yet"),
+                         Not(HasSubstr("r10:")), ::testing::EndsWith("; and 2990 more")));
+  targets.resize(11);
+  EXPECT_THAT(MakeAllowlist(targets, AllowlistFormat::kPlain).error().message,
+              ::testing::EndsWith("; and 1 more"));
+  targets.resize(10);
+  EXPECT_THAT(MakeAllowlist(targets, AllowlistFormat::kPlain).error().message,
+              Not(HasSubstr("more")));
+}
+
 TEST(Allowlist, AStrangeNameStaysInItsComment) {
   AllowlistTarget target = Mixed();
   target.repository = "x\nevil.example";

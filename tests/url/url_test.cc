@@ -101,6 +101,16 @@ TEST(PercentEncode, LeavesOnlyUnreservedBytes) {
   EXPECT_EQ(PercentEncode("repository:a/b:pull~._-\xff"), "repository%3Aa%2Fb%3Apull~._-%FF");
 }
 
+TEST(PercentDecode, IsTheOtherWayAndTakesNoHalfByte) {
+  std::string all;
+  for (int byte = 0; byte < 256; ++byte) all += static_cast<char>(byte);
+  EXPECT_EQ(PercentDecode(PercentEncode(all)), all);
+  EXPECT_EQ(PercentDecode("a%2fb+c"), "a/b+c");
+  for (const char* wrong : {"%", "a%2", "%zz", "%2g", "%-1"}) {
+    EXPECT_EQ(PercentDecode(wrong), std::nullopt) << wrong;
+  }
+}
+
 TEST(Url, BytesBeyondAsciiAreSentEncoded) {
   const auto url = Url::Parse("https://a.example/b\xff/\xc3\xa9?q=\xfe");
   ASSERT_TRUE(url) << url.error().message;

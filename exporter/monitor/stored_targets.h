@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "exporter/common/result.h"
@@ -11,9 +12,14 @@ namespace registry_backend {
 
 // A target that an exporter keeps, or kept, in its storage.
 struct StoredTarget {
+  std::string folder;
   std::string registry;  // host[:port]
   std::string repository;
-  TargetState state;  // empty where what is known was lost
+  bool name_is_cut = false;  // it was too long for a folder's name: its end is not known
+  TargetState state;         // empty where what is known was lost
+
+  // Whether it is the target `name`, registry/repository; also where its own is cut.
+  [[nodiscard]] bool IsNamed(std::string_view name) const;
 };
 
 // All targets below `directory`, which is neither locked nor changed: an exporter may be at work in
