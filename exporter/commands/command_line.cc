@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 #include <charconv>
+#include <cstdio>
+#include <exception>
 #include <iostream>
 #include <iterator>
 #include <map>
@@ -265,7 +267,8 @@ std::string DescribeExtras(const CLI::App& command, const std::vector<std::strin
 
 }  // namespace
 
-int RunCommandLine(int argc, const char* const* argv) {
+// What libraries throw ends the program here: a full memory, say.
+int RunCommandLine(int argc, const char* const* argv) try {
   ServeCommand serve_command;
   ScanCommand scan_command;
   DiffCommand diff_command;
@@ -311,6 +314,9 @@ int RunCommandLine(int argc, const char* const* argv) {
     return std::cout ? kExitComplete : kExitFailed;
   }
   return kExitUsage;
+} catch (const std::exception& fault) {
+  std::fprintf(stderr, "registry_backend_exporter: it cannot go on: %s\n", fault.what());
+  return kExitTrouble;
 }
 
 }  // namespace registry_backend

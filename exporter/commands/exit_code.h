@@ -6,7 +6,7 @@ namespace registry_backend {
 enum ExitCode : int {
   kExitComplete = 0,
   kExitFailed = 1,
-  kExitUsage = 2,  // also: a configuration that cannot be used
+  kExitUsage = 2,  // also: a configuration that cannot be used, and what nobody expected
   kExitPartial = 3,
   // diff, as diff(1)
   kExitSame = 0,

@@ -259,9 +259,13 @@ int RunServe(const ServeCommand& command) {
   const ConfigurationAccess configuration{[&reloader] { return reloader.Reload(); },
                                           [&reloader] { return reloader.state(); },
                                           [&reloader] { return reloader.text(); }};
-  server::Server server(*std::move(addresses),
-                        MakeRouter(command.web, build, monitor, http_metrics, configuration),
-                        logger);
+  Result<server::Router> router =
+      MakeRouter(command.web, build, monitor, http_metrics, configuration);
+  if (!router) {
+    logger.Error("Not usable as configured", {{"err", router.error().message}});
+    return kExitUsage;
+  }
+  server::Server server(*std::move(addresses), *std::move(router), logger);
   if (const Status started = server.Start(); !started) {
     logger.Error("Cannot serve", {{"err", started.error().message}});
     return kExitFailed;

@@ -1,11 +1,13 @@
 #include "exporter/server/router.h"
 
+#include <stdexcept>
 #include <utility>
 
 namespace registry_backend::server {
 
 void Router::Add(const std::string& method, const std::string& path, Route route) {
-  routes_[path][method] = std::move(route);
+  const bool is_new = routes_[path].try_emplace(method, std::move(route)).second;
+  if (!is_new) throw std::logic_error("there are two routes for " + method + " " + path);
 }
 
 std::vector<std::string> Router::Routes() const {

@@ -15,8 +15,12 @@ using Route = std::function<Response(const Request&)>;
 // Finds the route for a request by its exact path. Filled before it serves, read-only then.
 class Router {
  public:
-  // A GET route answers HEAD as well.
+  // A GET route answers HEAD as well. There is no other route for the method and path: throws
+  // std::logic_error.
   void Add(const std::string& method, const std::string& path, Route route);
+
+  // Whether the path is that of a route, by whatever method.
+  [[nodiscard]] bool Has(const std::string& path) const { return routes_.contains(path); }
 
   // `GET /path` of every route, in order of their paths.
   [[nodiscard]] std::vector<std::string> Routes() const;

@@ -25,4 +25,8 @@ server::Response JsonError(int status, std::string_view message) {
   return JsonAnswer(status, {{"status", "error"}, {"error", message}});
 }
 
+server::Response UnknownTarget(std::string_view name) {
+  return JsonError(404, "there is no target '" + std::string(name.substr(0, 200)) + "'");
+}
+
 }  // namespace registry_backend

@@ -17,4 +17,7 @@ server::Response JsonSuccess(int status, nlohmann::ordered_json data);
 // {"status":"error","error":…}
 server::Response JsonError(int status, std::string_view message);
 
+// 404 for a target that a query names.
+server::Response UnknownTarget(std::string_view name);
+
 }  // namespace registry_backend

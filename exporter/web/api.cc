@@ -156,10 +156,6 @@ Json FromDiscovery(const Targets& targets) {
   return list;
 }
 
-server::Response UnknownTarget(std::string_view name) {
-  return JsonError(404, "there is no target '" + std::string(name.substr(0, 200)) + "'");
-}
-
 // All targets, or the one that the query names; none where there is no such one.
 Targets Wanted(const server::Request& request, const Monitor& monitor) {
   Targets targets = monitor.Current()->targets;

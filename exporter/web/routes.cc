@@ -63,7 +63,7 @@ server::Response Scan(const server::Request& request, Monitor& monitor) {
     case Monitor::ScanRequest::kAlreadyScanning:
       return JsonError(409, "a scan is under way");
     case Monitor::ScanRequest::kUnknownTarget:
-      return JsonError(404, "there is no target '" + std::string(target.substr(0, 200)) + "'");
+      return UnknownTarget(target);
   }
   return JsonError(500, "internal error");
 }
@@ -83,13 +83,10 @@ server::Response Config(const ConfigurationAccess& configuration) {
 
 }  // namespace
 
-server::Router MakeRouter(const WebOptions& options, const BuildInfo& build, Monitor& monitor,
-                          const HttpMetrics& http, const ConfigurationAccess& configuration) {
+Result<server::Router> MakeRouter(const WebOptions& options, const BuildInfo& build,
+                                  Monitor& monitor, const HttpMetrics& http,
+                                  const ConfigurationAccess& configuration) {
   server::Router router;
-  router.Add("GET", options.telemetry_path,
-             [build, &monitor, &http, configuration](const server::Request& request) {
-               return Metrics(request, build, monitor, http, configuration);
-             });
   router.Add("GET", "/-/healthy",
              [](const server::Request&) { return server::Response::Text(200, "Healthy"); });
   router.Add("GET", "/-/ready",
@@ -110,6 +107,14 @@ server::Router MakeRouter(const WebOptions& options, const BuildInfo& build, Mon
       return StatusPage(*monitor.Current(), build, options);
     });
   }
+  if (router.Has(options.telemetry_path)) {
+    return Error{ErrorKind::kInternal, "--web.telemetry-path: " + options.telemetry_path +
+                                           " is the path of something else"};
+  }
+  router.Add("GET", options.telemetry_path,
+             [build, &monitor, &http, configuration](const server::Request& request) {
+               return Metrics(request, build, monitor, http, configuration);
+             });
   return router;
 }
 

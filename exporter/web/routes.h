@@ -3,6 +3,7 @@
 #include <functional>
 #include <string>
 
+#include "exporter/common/result.h"
 #include "exporter/metrics/families.h"
 #include "exporter/metrics/http_metrics.h"
 #include "exporter/monitor/monitor.h"
@@ -21,7 +22,9 @@ struct ConfigurationAccess {
 
 // Everything the exporter serves. `monitor` and `http` outlive the router, and so does what
 // `configuration` uses; without it there is neither /config nor /-/reload.
-server::Router MakeRouter(const WebOptions& options, const BuildInfo& build, Monitor& monitor,
-                          const HttpMetrics& http, const ConfigurationAccess& configuration = {});
+// Error: options.telemetry_path is another route's.
+Result<server::Router> MakeRouter(const WebOptions& options, const BuildInfo& build,
+                                  Monitor& monitor, const HttpMetrics& http,
+                                  const ConfigurationAccess& configuration = {});
 
 }  // namespace registry_backend

@@ -12,6 +12,7 @@
 #include "tests/simulator/simulator.h"
 #include "tests/support/http_get.h"
 #include "tests/support/raw_server.h"
+#include "tests/support/sanitizer.h"
 #include "tests/support/temp_dir.h"
 
 // The program as a user runs it, on the simulated registry.
@@ -127,6 +128,38 @@ TEST(CommandLine, WhatItCannotUseIsAUsageErrorThatNamesIt) {
     EXPECT_NE(result.err.find(named), std::string::npos) << result.err;
     EXPECT_EQ(result.out, "");
   }
+}
+
+TEST(CommandLine, APathForMetricsThatSomethingElseHasIsAUsageError) {
+  const TempDir dir("taken");
+  testing::WriteFile(dir / "c.yml",
+                     "targets: [{registry: \"http://127.0.0.1:1\", repository: a/b}]\n");
+  for (const std::string path : {"/config", "/api/v1/sd", "/-/scan", "/-/healthy"}) {
+    const RunResult run =
+        testing::RunToEnd({REGISTRY_BACKEND_EXPORTER, "--config.file", (dir / "c.yml").string(),
+                           "--storage.path", (dir / "data").string(), "--web.listen-address",
+                           "127.0.0.1:0", "--web.telemetry-path", path},
+                          testing::HermeticOptions(), std::chrono::seconds(10));
+    EXPECT_EQ(run.exit_code, 2) << path;
+    EXPECT_THAT(run.err, HasSubstr("--web.telemetry-path: " + path + " "));
+  }
+}
+
+// Here that no more memory is to be had: the report never ends.
+TEST(CommandLine, WhatALibraryThrowsIsSaidAndIsNoCrash) {
+  if (testing::kHasSanitizer) GTEST_SKIP() << "it ends the program itself";
+  constexpr const char* kScript = R"(ulimit -c 0 -v 400000
+tags() {
+  printf '{"format_version":1,"tags":{'
+  yes "\"$(printf %080d 0)\":{},"
+}
+tags | "$0" allowlist --report -
+)";
+  const RunResult run = testing::RunToEnd({"bash", "-c", kScript, REGISTRY_BACKEND_EXPORTER},
+                                          testing::HermeticOptions());
+  EXPECT_EQ(run.exit_code, 2) << run.err;
+  EXPECT_EQ(run.out, "");
+  EXPECT_THAT(run.err, HasSubstr("registry_backend_exporter: "));
 }
 
 TEST(CommandLine, AValueThatIsNotAllowedIsToldWithWhatIs) {

@@ -50,7 +50,7 @@ class RoutesTest : public ::testing::Test {
     monitor_ = std::make_unique<Monitor>(Network{loop_, transport_, pacer_, &http_},
                                          *Storage::Open(storage_.path()),
                                          std::vector<TargetOptions>{good, bad}, Logger());
-    router_ = MakeRouter(options, kBuild, *monitor_, http_);
+    router_ = *MakeRouter(options, kBuild, *monitor_, http_);
   }
 
   server::Response Ask(const std::string& method, const std::string& path,
@@ -138,6 +138,18 @@ TEST_F(RoutesTest, TheTelemetryPathMayBeAnother) {
   EXPECT_THAT(*Ask("GET", "/").body, HasSubstr("registry_backend_target_info"));
 }
 
+TEST_F(RoutesTest, TheTelemetryPathIsNoOthers) {
+  for (const char* taken : {"/-/healthy", "/-/scan", "/api/v1/targets"}) {
+    const auto router = MakeRouter({.telemetry_path = taken}, kBuild, *monitor_, http_);
+    ASSERT_FALSE(router);
+    EXPECT_THAT(router.error().message, HasSubstr(taken));
+  }
+  server::Router router;
+  router.Add("GET", "/a", nullptr);
+  router.Add("POST", "/a", nullptr);
+  EXPECT_THROW(router.Add("GET", "/a", nullptr), std::logic_error);
+}
+
 // What tests/integration/api_test.cc then holds to the answers.
 TEST_F(RoutesTest, AreAllInTheOpenApiDocument) {
   const ConfigurationAccess configuration{[] { return Ok(); }, [] { return ReloadState(); },
@@ -151,7 +163,7 @@ TEST_F(RoutesTest, AreAllInTheOpenApiDocument) {
     if (line == "    post:") documented.push_back("POST " + path);
   }
   EXPECT_THAT(documented, ::testing::UnorderedElementsAreArray(
-                              MakeRouter({}, kBuild, *monitor_, http_, configuration).Routes()));
+                              MakeRouter({}, kBuild, *monitor_, http_, configuration)->Routes()));
 }
 
 TEST_F(RoutesTest, SaysThatItLives) {
