@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 namespace registry_backend {
@@ -33,18 +34,37 @@ std::string ServesOf(const std::vector<const DiffedEndpoint*>& endpoints, const 
   return text;
 }
 
+// Whether no tag that is known to need the host is in the other report too. Of fewer tags it may
+// just not have seen it.
+bool IsOfOtherTags(const std::vector<const DiffedEndpoint*>& endpoints) {
+  return std::ranges::any_of(endpoints, [](const DiffedEndpoint* endpoint) {
+    return endpoint->tag_count > 0 && endpoint->tags_only_there == endpoint->tag_count;
+  });
+}
+
+std::string AddedSentence(const ReportDiff& diff, const std::string& host,
+                          const std::vector<const DiffedEndpoint*>& endpoints, const Quote& quote) {
+  const std::string why =
+      fmt::format("{} before the next pull: it serves {}.", host, ServesOf(endpoints, quote));
+  if (!diff.additions_are_certain()) return "Make sure to have allowed " + why;
+  if (IsOfOtherTags(endpoints)) {
+    return fmt::format(
+        "Allow {} No tag that needs it is in the old report: the host may have been needed before.",
+        why);
+  }
+  if (!diff.before.finished || !diff.after.finished) return "Allow " + why;
+  return fmt::format("Allow {} Seen at {}, not yet at {}.", why, TimeOf(diff.after),
+                     TimeOf(diff.before));
+}
+
 std::string RemovedSentence(const std::vector<const DiffedEndpoint*>& endpoints,
                             const std::string& host) {
-  std::string text = fmt::format(
+  const std::string text = fmt::format(
       "Keep {} allowed for now, and remove it after {} days without use.", host, kDaysToKeep);
-  for (const DiffedEndpoint* endpoint : endpoints) {
-    if (endpoint->tag_count == 0 || endpoint->tags_only_there < endpoint->tag_count) continue;
-    text +=
-        " No tag that needed it is in the new report: if those images are still pulled, so is "
-        "the host.";
-    break;
-  }
-  return text;
+  if (!IsOfOtherTags(endpoints)) return text;
+  return text +
+         " No tag that needed it is in the new report: if those images are still pulled, so is "
+         "the host.";
 }
 
 std::string ChangedSentence(const DiffedEndpoint& endpoint, const Quote& quote) {
@@ -109,16 +129,8 @@ std::vector<std::string> NotesOn(const ReportDiff& diff) {
 
 std::vector<std::string> ActionsFor(const ReportDiff& diff, const Quote& quote) {
   std::vector<std::string> actions;
-  const std::string since =
-      diff.before.finished && diff.after.finished
-          ? fmt::format(" Seen at {}, not yet at {}.", TimeOf(diff.after), TimeOf(diff.before))
-          : std::string();
   for (const auto& [host, endpoints] : OnlyInOne(diff.added)) {
-    const std::string why = fmt::format("{} before the next pull: it serves {}.",
-                                        quote(host.text()), ServesOf(endpoints, quote));
-    actions.push_back(diff.additions_are_certain()
-                          ? fmt::format("Allow {}{}", why, since)
-                          : fmt::format("Make sure to have allowed {}", why));
+    actions.push_back(AddedSentence(diff, quote(host.text()), endpoints, quote));
   }
   for (const DiffedEndpoint& endpoint : diff.changed) {
     actions.push_back(ChangedSentence(endpoint, quote));

@@ -149,6 +149,7 @@ Json JsonList(const std::vector<DiffedEndpoint>& endpoints) {
                     {"old", JsonSide(endpoint.before)},
                     {"new", JsonSide(endpoint.after)},
                     {"tag_count", endpoint.tag_count},
+                    {"tags_not_in_other", endpoint.tags_only_there},
                     {"tags", endpoint.tags}});
   }
   return list;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <map>
+#include <iterator>
 #include <utility>
 
 #include "exporter/url/text.h"
@@ -68,40 +68,53 @@ Error Expected(ReportValue kind) { return Unusable("expected " + std::string(Nam
 
 }  // namespace
 
+// Where what a key has goes, by key. It is looked at for each key that is read.
+struct ReportBuilder::NamedSlot {
+  std::string_view key;
+  Slot (*slot)(ReportBuilder&);
+
+  template <std::size_t kCount>
+  static Slot Find(const NamedSlot (&slots)[kCount], std::string_view key, ReportBuilder& builder) {
+    const auto found = std::ranges::find(slots, key, &NamedSlot::key);
+    return found == std::end(slots) ? Slot{} : found->slot(builder);
+  }
+};
+
 ReportBuilder::Slot ReportBuilder::SlotOfReport(std::string_view key) {
-  const std::map<std::string_view, Slot> slots = {
-      {"format_version", {.number = &format_version_}},
-      {"repository", {.text = &report_.repository}},
-      {"registry", {.text = &registry_}},
-      {"discovery_timestamp", {.text = &discovery_timestamp_}},
-      {"finished_at", {.text = &finished_at_}},
-      {"outcome", {.text = &outcome_}},
-      {"error", {.text = &error_}},
-      {"message", {.text = &message_}},
-      {"coverage", {.inside = ReportPlace::kCoverage, .bracket = ReportValue::kObject}},
-      {"tags", {.inside = ReportPlace::kTags, .bracket = ReportValue::kObject}},
-      {"endpoints", {.inside = ReportPlace::kEndpoints, .bracket = ReportValue::kArray}},
-      {"summary", {.inside = ReportPlace::kSummary, .bracket = ReportValue::kObject}},
+  using Self = ReportBuilder&;
+  static constexpr NamedSlot kSlots[] = {
+      {"format_version", [](Self self) -> Slot { return {.number = &self.format_version_}; }},
+      {"repository", [](Self self) -> Slot { return {.text = &self.report_.repository}; }},
+      {"registry", [](Self self) -> Slot { return {.text = &self.registry_}; }},
+      {"discovery_timestamp",
+       [](Self self) -> Slot { return {.text = &self.discovery_timestamp_}; }},
+      {"finished_at", [](Self self) -> Slot { return {.text = &self.finished_at_}; }},
+      {"outcome", [](Self self) -> Slot { return {.text = &self.outcome_}; }},
+      {"error", [](Self self) -> Slot { return {.text = &self.error_}; }},
+      {"message", [](Self self) -> Slot { return {.text = &self.message_}; }},
+      {"coverage", [](Self) { return Object(ReportPlace::kCoverage); }},
+      {"tags", [](Self) { return Object(ReportPlace::kTags); }},
+      {"endpoints", [](Self) { return Array(ReportPlace::kEndpoints); }},
+      {"summary", [](Self) { return Object(ReportPlace::kSummary); }},
   };
-  const auto slot = slots.find(key);
-  return slot == slots.end() ? Slot{} : slot->second;
+  return NamedSlot::Find(kSlots, key, *this);
 }
 
 ReportBuilder::Slot ReportBuilder::SlotOfEndpoint(std::string_view key) {
-  const std::map<std::string_view, Slot> slots = {
-      {"serves", {.text = &endpoint_.serves}},
-      {"backend_host", {.text = &endpoint_.backend_host}},
-      {"provider", {.text = &endpoint_.info.provider}},
-      {"bucket", {.text = &endpoint_.info.bucket}},
-      {"storage_region", {.text = &endpoint_.info.storage_region}},
-      {"delivery", {.text = &endpoint_.info.delivery}},
-      {"blobs", {.number = &endpoint_.blobs}},
+  using Self = ReportBuilder&;
+  static constexpr NamedSlot kSlots[] = {
+      {"serves", [](Self self) -> Slot { return {.text = &self.endpoint_.serves}; }},
+      {"backend_host", [](Self self) -> Slot { return {.text = &self.endpoint_.backend_host}; }},
+      {"provider", [](Self self) -> Slot { return {.text = &self.endpoint_.info.provider}; }},
+      {"bucket", [](Self self) -> Slot { return {.text = &self.endpoint_.info.bucket}; }},
+      {"storage_region",
+       [](Self self) -> Slot { return {.text = &self.endpoint_.info.storage_region}; }},
+      {"delivery", [](Self self) -> Slot { return {.text = &self.endpoint_.info.delivery}; }},
+      {"blobs", [](Self self) -> Slot { return {.number = &self.endpoint_.blobs}; }},
   };
-  const auto slot = slots.find(key);
-  return slot == slots.end() ? Slot{} : slot->second;
+  return NamedSlot::Find(kSlots, key, *this);
 }
 
-// Layers are what a report has most of: their slots are found without a map.
 ReportBuilder::Slot ReportBuilder::SlotAt(ReportPlace within, std::string_view key) {
   switch (within) {
     case ReportPlace::kReport:
@@ -113,25 +126,25 @@ ReportBuilder::Slot ReportBuilder::SlotAt(ReportPlace within, std::string_view k
       if (key == "unresolved") return {.number = &coverage_.unresolved};
       return {};
     case ReportPlace::kTags:
-      return {.inside = ReportPlace::kTag, .bracket = ReportValue::kObject};
+      return Object(ReportPlace::kTag);
     case ReportPlace::kTag:
       if (key == "endpoints" || key == "s3_endpoints") {
-        return {.inside = ReportPlace::kTagHosts, .bracket = ReportValue::kArray};
+        return Array(ReportPlace::kTagHosts);
       }
-      if (key == "layers") return {.inside = ReportPlace::kLayers, .bracket = ReportValue::kArray};
+      if (key == "layers") return Array(ReportPlace::kLayers);
       return {};
     case ReportPlace::kLayers:
-      return {.inside = ReportPlace::kLayer, .bracket = ReportValue::kObject};
+      return Object(ReportPlace::kLayer);
     case ReportPlace::kLayer:
       if (key == "s3_endpoint") return {.text = &host_};
       return {};
     case ReportPlace::kEndpoints:
-      return {.inside = ReportPlace::kEndpoint, .bracket = ReportValue::kObject};
+      return Object(ReportPlace::kEndpoint);
     case ReportPlace::kEndpoint:
       return SlotOfEndpoint(key);
     case ReportPlace::kSummary:
       if (key == "s3_endpoints") {
-        return {.inside = ReportPlace::kSummaryHosts, .bracket = ReportValue::kArray};
+        return Array(ReportPlace::kSummaryHosts);
       }
       return {};
     case ReportPlace::kTagHosts:

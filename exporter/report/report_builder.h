@@ -51,6 +51,11 @@ class ReportBuilder {
     ReportPlace inside = ReportPlace::kIgnored;
     ReportValue bracket = ReportValue::kOther;  // kObject, kArray
   };
+  static Slot Object(ReportPlace inside) {
+    return {nullptr, nullptr, inside, ReportValue::kObject};
+  }
+  static Slot Array(ReportPlace inside) { return {nullptr, nullptr, inside, ReportValue::kArray}; }
+  struct NamedSlot;
   Slot SlotAt(ReportPlace within, std::string_view key);
   Slot SlotOfReport(std::string_view key);
   Slot SlotOfEndpoint(std::string_view key);

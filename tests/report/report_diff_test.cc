@@ -178,11 +178,25 @@ TEST(ReportDiff, AnotherRegionOrBucketOfTheSameHostIsAChange) {
 TEST(ReportDiff, SaysWhichTagsNeedAnAddedHostAndSinceWhen) {
   Json before = OurReport({{"v1", {kA}}});
   before["finished_at"] = "2026-11-25T06:00:00Z";
-  const Json after = OurReport({{"v3", {kB}}, {"v2", {kB}}, {"v1", {kA}}});
+  const Json after = OurReport({{"v2", {kB}}, {"v1", {kA, kB}}});
   EXPECT_THAT(Rendered(before, after, DiffFormat::kText),
               HasSubstr("to do: Allow b.s3.us-east-1.amazonaws.com before the next pull: it serves "
-                        "blobs of 2 tags: v3, v2. Seen at 2026-11-26 06:00:00 UTC, not yet at "
+                        "blobs of 2 tags: v2, v1. Seen at 2026-11-26 06:00:00 UTC, not yet at "
                         "2026-11-25 06:00:00 UTC.\n"));
+}
+
+// `--num-tags` may have left them out: then the host is none that was not needed before.
+TEST(ReportDiff, AHostOfTagsThatTheOldReportDoesNotHaveIsNotSaidToBeNew) {
+  const Json before = OurReport({{"v3", {kA}}});
+  const Json after = OurReport({{"v3", {kA}}, {"v2", {kB}}, {"v1", {kB}}});
+  EXPECT_THAT(
+      Rendered(before, after, DiffFormat::kText),
+      AllOf(HasSubstr("to do: Allow b.s3.us-east-1.amazonaws.com before the next pull: it serves "
+                      "blobs of 2 tags: v2, v1. No tag that needs it is in the old report: the "
+                      "host may have been needed before.\n"),
+            Not(HasSubstr("not yet at"))));
+  const Json diff = Json::parse(Rendered(before, after, DiffFormat::kJson));
+  EXPECT_EQ(diff["added"].at(0).at("tags_not_in_other"), 2);
 }
 
 TEST(ReportDiff, NamesTenTagsAndCountsTheRest) {
