@@ -2,6 +2,9 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <array>
+#include <charconv>
+
 #include "exporter/config/duration.h"
 
 namespace registry_backend {
@@ -11,6 +14,14 @@ constexpr const char* kSecret = "<secret>";
 
 void Add(YAML::Emitter& yaml, const char* key, const std::string& value) {
   if (!value.empty()) yaml << YAML::Key << key << YAML::Value << YAML::DoubleQuoted << value;
+}
+
+// As short as it is read as the same: yaml-cpp's own form of 0.1 has 17 digits.
+std::string Shortest(double value) {
+  std::array<char, 400> text{};  // the largest one has 309 digits
+  return {
+      text.data(),
+      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed).ptr};
 }
 
 template <typename Number>
@@ -92,7 +103,7 @@ void AddScan(YAML::Emitter& yaml, const TargetOptions& target) {
   Add(yaml, "retry_interval", WriteDuration(target.schedule.retry_interval));
   Add(yaml, "timeout", WriteDuration(scan.timeout));
   AddNumber(yaml, "max_concurrency", scan.max_concurrency);
-  AddNumber(yaml, "max_requests_per_second", scan.max_requests_per_second);
+  AddNumber(yaml, "max_requests_per_second", Shortest(scan.max_requests_per_second));
   yaml << YAML::Key << "tags" << YAML::Value << YAML::BeginMap;
   AddList(yaml, "include", scan.tags.include());
   AddList(yaml, "exclude", scan.tags.exclude());

@@ -76,6 +76,17 @@ targets:
   EXPECT_THAT(shown, Not(HasSubstr("hidden")));
 }
 
+TEST(ShowConfig, WritesNumbersAsShortAsTheyAreRead) {
+  for (const char* number : {"0.1", "0.7", "20", "2.5", "0.001", "100000"}) {
+    const std::string key = std::string("max_requests_per_second: ") + number;
+    const std::vector<TargetOptions> targets =
+        Parse("targets: [{registry: r.example, repository: a/b, scan: {" + key + "}}]");
+    const std::string shown = ShowConfig(targets);
+    EXPECT_THAT(shown, HasSubstr(key + "\n"));
+    EXPECT_EQ(Parse(shown), targets);
+  }
+}
+
 TEST(ShowConfig, WritesOutWhatIsBuiltIn) {
   const std::string shown = ShowConfig({DefaultTarget({})});
   for (const char* line :
