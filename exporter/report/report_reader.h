@@ -42,8 +42,8 @@ struct StoredReport {
 };
 
 // Reads a report that `scan` or the original tool wrote, or an array of them as `scan` writes of
-// several targets. `name` is what messages call it. Takes memory for the tags' names, the hosts, and
-// four bytes for each host of blobs that a tag needs; none for layers, platforms and errors.
+// several targets. `name` is what messages call it. Takes memory for the tags' names, the hosts,
+// and four bytes for each host of blobs that a tag needs; none for layers, platforms and errors.
 //
 // Error kStorage: it cannot be read. Error kProtocol, naming the place: no JSON, a text longer than
 // 1 MiB, nested too deep, a key that is missing or has what it cannot have, another format_version.
