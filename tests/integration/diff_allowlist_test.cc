@@ -363,11 +363,12 @@ TEST_F(StoredAllowlistTest, ALongNameIsCutAndSaidToBeAndFoundAllTheSame) {
   {
     const Result<Storage> storage = Storage::Open(data());
     ASSERT_TRUE(storage) << storage.error().message;
-    TargetStore store(*storage, {*Url::Parse("https://registry.example"), repository}, Logger());
+    const ReportSubject subject{*Url::Parse("https://registry.example"), repository};
+    TargetStore store(*storage, subject, Logger());
     TargetState state;
     state.baseline = WallClock::now();
     state.endpoints[{Serves::kBlobs, *Host::Parse("cdn.example")}] = {};
-    ASSERT_TRUE(store.Save(state, ScanResult{.outcome = ScanOutcome::kFailed}));
+    ASSERT_TRUE(store.Save(subject, ScanResult{.outcome = ScanOutcome::kFailed}, state));
   }
   const RunResult all = Allowlist();
   EXPECT_EQ(all.exit_code, 0) << all.err;
