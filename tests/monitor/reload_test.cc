@@ -171,6 +171,24 @@ TEST_F(MonitorReload, BeginsAScanAnewThatAsksForSomethingElse) {
   EXPECT_EQ(Target("a")->state.selection, "newest 1\n");
 }
 
+TEST_F(MonitorReload, ScansOnceWhereTheEditCameWhileCredentialsWereRead) {
+  ASSERT_TRUE(AwaitScans("a", 1) && AwaitScans("b", 1));
+  const std::string pipe = (dir_.path() / "token").string();
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const int writer = open(pipe.c_str(), O_RDWR);
+  TargetOptions a = MakeTarget("a");
+  a.credentials = {.kind = CredentialsSource::Kind::kToken, .token_file = pipe};
+  Reload({a, MakeTarget("b")});
+  ASSERT_EQ(monitor_->RequestScan("a"), Monitor::ScanRequest::kAccepted);
+  loop_.Advance(milliseconds(0));  // the token is waited for
+  Reload({MakeTarget("a"), MakeTarget("b")});
+  ASSERT_EQ(write(writer, "late\n", 5), 5);
+  close(writer);
+  ASSERT_TRUE(AwaitScans("a", 2));
+  EXPECT_EQ(transport_.requests.size(), 9U);
+  EXPECT_EQ(transport_.cancelled, 0U);
+}
+
 TEST_F(MonitorReload, GivesSwappedNamesTheirOwnScans) {
   transport_.latency = seconds(1);
   ASSERT_TRUE(AdvanceUntil([this] { return transport_.requests.size() == 2; }));
@@ -200,6 +218,10 @@ TEST_F(MonitorReload, KeepsWhatIsBeingSaved) {
   ASSERT_TRUE(AwaitScans("a", 2) && AwaitScans("c", 1));
   EXPECT_EQ(Target("a")->state.changes.at(ChangeKind::kAdded), 1U);
   EXPECT_EQ(Target("a")->state.journal.size(), 2U);
+  const std::size_t requests = transport_.requests.size();
+  for (int i = 0; i < 100; ++i) loop_.Advance(milliseconds(10));
+  EXPECT_EQ(transport_.requests.size(), requests) << "the scan had ended: it does not begin anew";
+  EXPECT_EQ(requests, 15U) << "a, b, b, a and c, three each";
   EXPECT_EQ(monitor_->RequestScan("a"), Monitor::ScanRequest::kAccepted);
   EXPECT_TRUE(AwaitScans("a", 3));
 }
