@@ -1,0 +1,150 @@
+#include "exporter/server/connection_table.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+
+namespace registry_backend::server {
+namespace {
+
+// So many connections leave behind freed memory that is worth giving back.
+constexpr std::size_t kMany = 16;
+// For a thread to notice that its connection has been ended.
+constexpr auto kRoomWithin = std::chrono::seconds(1);
+// A client that takes some of its answer this often is slow, not stuck; it is spared as long as
+// what is held is less than twice what may be.
+constexpr auto kHoldGrace = std::chrono::milliseconds(250);
+
+}  // namespace
+
+template <typename May>
+ConnectionTable::Entries::iterator ConnectionTable::Longest(May may) {
+  auto longest = entries_.end();
+  for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
+    if (entry->second.ended || !may(entry->second)) continue;
+    if (longest == entries_.end() || entry->second.since < longest->second.since) longest = entry;
+  }
+  return longest;
+}
+
+void ConnectionTable::End(Entries::value_type& entry) {
+  entry.second.ended = true;
+  ::shutdown(entry.first, SHUT_RDWR);
+  if (entry.second.awaits_turn) turn_.notify_all();
+}
+
+bool ConnectionTable::Enter(int socket) {
+  std::unique_lock lock(mutex_);
+  const Time until = Clock::now() + kRoomWithin;
+  while (!closed_ && entries_.size() >= limits_.connections) {
+    const bool one_leaves = std::ranges::any_of(
+        entries_, [](const Entries::value_type& entry) { return entry.second.ended; });
+    if (!one_leaves) {
+      const auto longest = Longest([](const Entry& entry) { return entry.waits; });
+      if (longest != entries_.end()) End(*longest);
+    }
+    if (left_.wait_until(lock, until) == std::cv_status::timeout) break;
+  }
+  if (closed_ || entries_.size() >= limits_.connections) return false;
+  entries_.insert({socket, Entry{.since = Clock::now()}});
+  most_ = std::max(most_, entries_.size());
+  return true;
+}
+
+bool ConnectionTable::Leave(int socket) {
+  const std::lock_guard lock(mutex_);
+  const auto entry = entries_.find(socket);
+  held_bytes_ -= entry->second.held_bytes;
+  entries_.erase(entry);
+  left_.notify_all();
+  if (most_ < kMany || entries_.size() > most_ / 8) return false;
+  most_ = entries_.size();
+  return true;
+}
+
+void ConnectionTable::Wait(int socket, std::size_t held_bytes) {
+  const std::lock_guard lock(mutex_);
+  Entry& entry = entries_.at(socket);
+  entry.since = Clock::now();
+  entry.waits = true;
+  held_bytes_ = held_bytes_ - entry.held_bytes + held_bytes;
+  entry.held_bytes = held_bytes;
+  EndHolders(socket);
+}
+
+void ConnectionTable::EndHolders(int besides) {
+  std::size_t held = held_bytes_;
+  for (const auto& [unused, entry] : entries_) held -= entry.ended ? entry.held_bytes : 0;
+  const Time before = Clock::now() - kHoldGrace;
+  const Entry* kept = &entries_.at(besides);
+  while (held > limits_.held_bytes) {
+    const bool spares = held <= 2 * limits_.held_bytes;
+    const auto longest = Longest([before, kept, spares](const Entry& entry) {
+      return &entry != kept && entry.held_bytes > 0 && !(spares && entry.since > before);
+    });
+    if (longest == entries_.end()) return;
+    held -= longest->second.held_bytes;
+    End(*longest);
+  }
+}
+
+void ConnectionTable::Took(int socket) {
+  const std::lock_guard lock(mutex_);
+  entries_.at(socket).since = Clock::now();
+}
+
+void ConnectionTable::Work(int socket) {
+  const std::lock_guard lock(mutex_);
+  entries_.at(socket).waits = false;
+}
+
+bool ConnectionTable::BeginHandshake(int socket, Time until) {
+  std::unique_lock lock(mutex_);
+  Entry& self = entries_.at(socket);
+  self.awaits_turn = true;
+  while (!self.ended && handshakes_ >= limits_.handshakes && Clock::now() < until) {
+    Time wake = until;
+    const auto longest = Longest([](const Entry& entry) { return entry.shakes_hands; });
+    if (longest != entries_.end()) {
+      const Time may_end = longest->second.since + limits_.handshake_grace;
+      if (Clock::now() >= may_end) {
+        End(*longest);
+      } else {
+        wake = std::min(wake, may_end);
+      }
+    }
+    turn_.wait_until(lock, wake);
+  }
+  self.awaits_turn = false;
+  if (self.ended || handshakes_ >= limits_.handshakes) return false;
+  self.shakes_hands = true;
+  self.since = Clock::now();
+  ++handshakes_;
+  return true;
+}
+
+void ConnectionTable::EndHandshake(int socket) {
+  const std::lock_guard lock(mutex_);
+  entries_.at(socket).shakes_hands = false;
+  --handshakes_;
+  turn_.notify_one();
+}
+
+void ConnectionTable::Close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  for (auto& entry : entries_) End(entry);
+  left_.notify_all();
+}
+
+void ConnectionTable::AwaitEmpty() {
+  std::unique_lock lock(mutex_);
+  left_.wait(lock, [this] { return entries_.empty(); });
+}
+
+std::size_t ConnectionTable::size() const {
+  const std::lock_guard lock(mutex_);
+  return entries_.size();
+}
+
+}  // namespace registry_backend::server
