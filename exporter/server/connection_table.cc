@@ -30,7 +30,7 @@ ConnectionTable::Entries::iterator ConnectionTable::Longest(May may) {
 void ConnectionTable::End(Entries::value_type& entry) {
   entry.second.ended = true;
   ::shutdown(entry.first, SHUT_RDWR);
-  if (entry.second.awaits_turn) turn_.notify_all();
+  if (entry.second.turn != nullptr) entry.second.turn->notify_one();
 }
 
 bool ConnectionTable::Enter(int socket) {
@@ -98,36 +98,48 @@ void ConnectionTable::Work(int socket) {
   entries_.at(socket).waits = false;
 }
 
+Time ConnectionTable::EndStalledHandshake() {
+  const Time now = Clock::now();
+  const auto longest = Longest([](const Entry& entry) { return entry.shakes_hands; });
+  if (longest == entries_.end()) return now + limits_.handshake_grace;
+  const Time may_end = longest->second.since + limits_.handshake_grace;
+  if (now < may_end) return may_end;
+  End(*longest);
+  return now + limits_.handshake_grace;
+}
+
+void ConnectionTable::WakeNewest() {
+  if (!line_.empty()) line_.back()->notify_one();
+}
+
 bool ConnectionTable::BeginHandshake(int socket, Time until) {
   std::unique_lock lock(mutex_);
   Entry& self = entries_.at(socket);
-  self.awaits_turn = true;
-  while (!self.ended && handshakes_ >= limits_.handshakes && Clock::now() < until) {
-    Time wake = until;
-    const auto longest = Longest([](const Entry& entry) { return entry.shakes_hands; });
-    if (longest != entries_.end()) {
-      const Time may_end = longest->second.since + limits_.handshake_grace;
-      if (Clock::now() >= may_end) {
-        End(*longest);
-      } else {
-        wake = std::min(wake, may_end);
-      }
-    }
-    turn_.wait_until(lock, wake);
+  std::condition_variable turn;
+  self.turn = &turn;
+  line_.push_back(&turn);
+  const auto is_mine = [&] { return line_.back() == &turn && handshakes_ < limits_.handshakes; };
+  while (!self.ended && !is_mine() && Clock::now() < until) {
+    const Time wake = line_.back() == &turn ? EndStalledHandshake() : until;
+    turn.wait_until(lock, std::min(wake, until));
   }
-  self.awaits_turn = false;
-  if (self.ended || handshakes_ >= limits_.handshakes) return false;
-  self.shakes_hands = true;
-  self.since = Clock::now();
-  ++handshakes_;
-  return true;
+  const bool begins = !self.ended && is_mine();
+  self.turn = nullptr;
+  std::erase(line_, &turn);
+  if (begins) {
+    self.shakes_hands = true;
+    self.since = Clock::now();
+    ++handshakes_;
+  }
+  WakeNewest();
+  return begins;
 }
 
 void ConnectionTable::EndHandshake(int socket) {
   const std::lock_guard lock(mutex_);
   entries_.at(socket).shakes_hands = false;
   --handshakes_;
-  turn_.notify_one();
+  WakeNewest();
 }
 
 void ConnectionTable::Close() {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <map>
 #include <mutex>
+#include <vector>
 
 #include "exporter/common/time.h"
 
@@ -17,7 +18,7 @@ class ConnectionTable {
   struct Limits {
     std::size_t connections = 512;
     std::size_t handshakes = 32;
-    std::size_t held_bytes = std::size_t{32} * 1024 * 1024;  // of answers being sent
+    std::size_t held_bytes = std::size_t{16} * 1024 * 1024;  // of answers being sent
     // How long a handshake is left alone; a client that goes on needs less.
     Duration handshake_grace = std::chrono::milliseconds(20);
   };
@@ -42,7 +43,8 @@ class ConnectionTable {
   // The connection is at work, and not to be ended.
   void Work(int socket);
 
-  // Waits for its turn; false: it did not come in time, or the connection ends.
+  // Waits for its turn, which the newest has first: those who hold everything up came before it.
+  // False: it did not come in time, or the connection ends.
   bool BeginHandshake(int socket, Time until);
   void EndHandshake(int socket);
 
@@ -59,7 +61,7 @@ class ConnectionTable {
     Time since;  // waits, or shakes hands
     bool waits = true;
     bool ended = false;
-    bool awaits_turn = false;  // to shake hands
+    std::condition_variable* turn = nullptr;  // while it stands in line to shake hands
     bool shakes_hands = false;
     std::size_t held_bytes = 0;
   };
@@ -68,15 +70,18 @@ class ConnectionTable {
   // The one that waits longest and may be ended. `lock` is held.
   template <typename May>
   Entries::iterator Longest(May may);
-  void End(Entries::value_type& entry);
+  static void End(Entries::value_type& entry);
+  // Ends the oldest handshake that has had its time, or says when there may be one.
+  Time EndStalledHandshake();
+  void WakeNewest();
   void EndHolders(int besides);  // that one is not ended
 
   const Limits limits_;
   mutable std::mutex mutex_;
-  std::condition_variable left_;  // one has
-  std::condition_variable turn_;  // to shake hands, for one more; or one in the line is ended
-  Entries entries_;               // guarded by mutex_, as all below
-  std::size_t handshakes_ = 0;    // entries that shake hands
+  std::condition_variable left_;                // one has
+  Entries entries_;                             // guarded by mutex_, as all below
+  std::vector<std::condition_variable*> line_;  // to shake hands, the newest last
+  std::size_t handshakes_ = 0;                  // entries that shake hands
   std::size_t held_bytes_ = 0;
   std::size_t most_ = 0;  // entries at once since memory was given back
   bool closed_ = false;

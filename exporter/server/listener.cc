@@ -18,6 +18,8 @@ namespace registry_backend::server {
 namespace {
 
 constexpr int kBacklog = 511;
+constexpr int kSendBytes = 128 * 1024;
+constexpr int kReceiveBytes = 32 * 1024;
 constexpr int kPauseMilliseconds = 10;  // where there are no more files or no more memory
 
 struct FreeAddresses {
@@ -33,6 +35,10 @@ int Listen(const addrinfo& address, bool both_families) {
   const int only_v6 = both_families ? 0 : 1;
   // No SO_REUSEPORT: a second process must not share the port unseen.
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  // What connects has these too: else the system would keep megabytes for each client that does not
+  // read, or sends what is not read yet.
+  setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kSendBytes, sizeof kSendBytes);
+  setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kReceiveBytes, sizeof kReceiveBytes);
   if (address.ai_family == AF_INET6) {
     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, sizeof only_v6);
   }

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <map>
+#include <memory>
+#include <semaphore>
 #include <string>
 #include <vector>
 
@@ -15,8 +18,12 @@ using Route = std::function<Response(const Request&)>;
 // Finds the route for a request by its exact path. Filled before it serves, read-only then.
 class Router {
  public:
-  // A GET route answers HEAD as well.
+  // A GET route answers HEAD as well. Of these only a few are at work at once, and others wait:
+  // an answer may need much memory while it is made.
   void Add(const std::string& method, const std::string& path, Route route);
+
+  // For one that needs next to nothing, or sees to it itself: nobody waits.
+  void AddUnlimited(const std::string& method, const std::string& path, Route route);
 
   // `GET /path` of every route, in order of their paths.
   [[nodiscard]] std::vector<std::string> Routes() const;
@@ -25,7 +32,11 @@ class Router {
   [[nodiscard]] Response Handle(const Request& request) const;
 
  private:
+  static constexpr std::ptrdiff_t kAtOnce = 8;
+
   std::map<std::string, std::map<std::string, Route>> routes_;  // path → method → route
+  std::shared_ptr<std::counting_semaphore<kAtOnce>> free_ =
+      std::make_shared<std::counting_semaphore<kAtOnce>>(kAtOnce);
 };
 
 }  // namespace registry_backend::server

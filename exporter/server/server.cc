@@ -10,7 +10,6 @@
 #include <array>
 #include <charconv>
 #include <cstring>
-#include <semaphore>
 #include <utility>
 
 #include "exporter/server/connection.h"
@@ -26,8 +25,6 @@ namespace {
 constexpr std::size_t kRequestsAConnection = 1000;
 constexpr std::size_t kPieceBytes = std::size_t{16} * 1024;
 constexpr std::size_t kMinPackedBytes = 1024;
-// Routes at work at once: an answer may need much memory while it is made.
-constexpr std::ptrdiff_t kRoutesAtOnce = 8;
 // What a client that was refused may still send before the connection is cut, so that it reads the
 // refusal.
 constexpr std::size_t kUnwantedBytes = std::size_t{2} * 1024 * 1024;
@@ -190,7 +187,6 @@ class Server::Core {
   const std::unique_ptr<Security> security_;
   ConnectionTable table_;
   BodyPacker packer_;
-  std::counting_semaphore<kRoutesAtOnce> routes_{kRoutesAtOnce};
   std::vector<std::unique_ptr<Listener>> listeners_;
 };
 
@@ -200,6 +196,7 @@ class Server::Core::Conversation : private httplib::Server {
  public:
   Conversation(Core& core, int socket) : core_(core), socket_(socket), connection_(socket) {
     svr_sock_ = socket;  // else httplib takes itself for stopped
+    set_keep_alive_max_count(kRequestsAConnection);
     set_keep_alive_timeout(
         std::chrono::duration_cast<std::chrono::seconds>(core.options_.idle_time).count());
     set_pre_routing_handler([this](const httplib::Request& from, httplib::Response& to) {
@@ -282,13 +279,6 @@ class Server::Core::Conversation : private httplib::Server {
     if (state_ != nullptr && std::ranges::find(open, request.path) == open.end()) {
       if (auto refusal = core_.security_->Refuse(*state_, request, until_)) return *refusal;
     }
-    if (!core_.routes_.try_acquire_until(until_)) {
-      return Response::Text(503, "503 too much at once");
-    }
-    struct Release {
-      std::counting_semaphore<kRoutesAtOnce>& routes;
-      ~Release() { routes.release(); }
-    } release{core_.routes_};
     return core_.router_.Handle(request);
   }
 

@@ -31,6 +31,7 @@ using Certificate = std::unique_ptr<X509, Free<X509_free>>;
 using Key = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
 using Names = std::unique_ptr<GENERAL_NAMES, Free<GENERAL_NAMES_free>>;
 
+constexpr long kRecordBytes = 4096;
 constexpr std::size_t kMaxPemBytes = std::size_t{1} << 20U;
 
 Error Wrong(const PemSource& source, const std::string& what) {
@@ -248,6 +249,8 @@ class OpenSslContext final : public TlsContext,
     }
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    // A record waits in memory until the client takes it.
+    SSL_CTX_set_max_send_fragment(context, kRecordBytes);
     // Else one call would read on for as long as a client sends records without data.
     SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
   }

@@ -94,12 +94,13 @@ server::Router MakeRouter(const WebOptions& options, const BuildInfo& build, Mon
   const auto page = std::make_shared<MetricsPage>([build, &monitor, &http, configuration] {
     return AllFamilies(build, monitor, http, configuration);
   });
-  router.Add("GET", options.telemetry_path,
-             [page](const server::Request& request) { return Metrics(request, *page); });
-  router.Add("GET", "/-/healthy",
-             [](const server::Request&) { return server::Response::Text(200, "Healthy"); });
-  router.Add("GET", "/-/ready",
-             [](const server::Request&) { return server::Response::Text(200, "Ready"); });
+  router.AddUnlimited("GET", options.telemetry_path,
+                      [page](const server::Request& request) { return Metrics(request, *page); });
+  router.AddUnlimited("GET", "/-/healthy", [](const server::Request&) {
+    return server::Response::Text(200, "Healthy");
+  });
+  router.AddUnlimited("GET", "/-/ready",
+                      [](const server::Request&) { return server::Response::Text(200, "Ready"); });
   router.Add("POST", "/-/scan", Lifecycle(options, [&monitor](const server::Request& request) {
                return Scan(request, monitor);
              }));
