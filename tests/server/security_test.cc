@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -81,14 +82,17 @@ class SecurityTest : public ::testing::Test {
 
   // What the file says from now on.
   void Write(Result<SecurityOptions> options) {
-    options_ = std::move(options);
+    Set(std::move(options));
     WriteFile(dir_ / "web.yml", std::to_string(++writes_));
   }
 
   Status Open(const SecurityOptions& options, ServerOptions server = {}) {
-    options_ = options;
-    auto security = Security::Open(
-        File("web.yml"), [this] { return options_; }, Logger());
+    Set(options);
+    const auto load = [this] {
+      const std::lock_guard lock(mutex_);
+      return options_;
+    };
+    auto security = Security::Open(File("web.yml"), load, Logger());
     if (!security) return security.error();
     Router router;
     for (const std::string path : {"/", "/-/healthy"}) {
@@ -124,8 +128,14 @@ class SecurityTest : public ::testing::Test {
         .status;
   }
 
+  void Set(Result<SecurityOptions> options) {
+    const std::lock_guard lock(mutex_);
+    options_ = std::move(options);
+  }
+
   const testing::TempDir dir_{"security"};
-  Result<SecurityOptions> options_ = SecurityOptions();
+  std::mutex mutex_;
+  Result<SecurityOptions> options_ = SecurityOptions();  // guarded by mutex_
   int writes_ = 1;
   std::unique_ptr<Server> server_;
 };
