@@ -9,7 +9,9 @@ namespace {
 
 // So many connections leave behind freed memory that is worth giving back.
 constexpr std::size_t kMany = 16;
-// For a thread to notice that its connection has been ended.
+// Connections that have been ended, but whose threads have not noticed yet: a newcomer does not
+// wait for those, unless there are many.
+constexpr std::size_t kMaxLeaving = 64;
 constexpr auto kRoomWithin = std::chrono::seconds(1);
 // A client that takes some of its answer this often is slow, not stuck; it is spared as long as
 // what is held is less than twice what may be.
@@ -28,6 +30,7 @@ ConnectionTable::Entries::iterator ConnectionTable::Longest(May may) {
 }
 
 void ConnectionTable::End(Entries::value_type& entry) {
+  if (!entry.second.ended) ++leaving_;
   entry.second.ended = true;
   ::shutdown(entry.first, SHUT_RDWR);
   if (entry.second.turn != nullptr) entry.second.turn->notify_one();
@@ -36,16 +39,18 @@ void ConnectionTable::End(Entries::value_type& entry) {
 bool ConnectionTable::Enter(int socket) {
   std::unique_lock lock(mutex_);
   const Time until = Clock::now() + kRoomWithin;
-  while (!closed_ && entries_.size() >= limits_.connections) {
-    const bool one_leaves = std::ranges::any_of(
-        entries_, [](const Entries::value_type& entry) { return entry.second.ended; });
-    if (!one_leaves) {
+  const auto is_full = [this] { return entries_.size() - leaving_ >= limits_.connections; };
+  while (!closed_ && (is_full() || leaving_ >= kMaxLeaving)) {
+    if (leaving_ < kMaxLeaving) {
       const auto longest = Longest([](const Entry& entry) { return entry.waits; });
-      if (longest != entries_.end()) End(*longest);
+      if (longest != entries_.end()) {
+        End(*longest);
+        continue;
+      }
     }
-    if (left_.wait_until(lock, until) == std::cv_status::timeout) break;
+    if (left_.wait_until(lock, until) == std::cv_status::timeout) return false;
   }
-  if (closed_ || entries_.size() >= limits_.connections) return false;
+  if (closed_) return false;
   entries_.insert({socket, Entry{.since = Clock::now()}});
   most_ = std::max(most_, entries_.size());
   return true;
@@ -55,6 +60,7 @@ bool ConnectionTable::Leave(int socket) {
   const std::lock_guard lock(mutex_);
   const auto entry = entries_.find(socket);
   held_bytes_ -= entry->second.held_bytes;
+  if (entry->second.ended) --leaving_;
   entries_.erase(entry);
   left_.notify_all();
   if (most_ < kMany || entries_.size() > most_ / 8) return false;

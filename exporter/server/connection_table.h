@@ -70,7 +70,7 @@ class ConnectionTable {
   // The one that waits longest and may be ended. `lock` is held.
   template <typename May>
   Entries::iterator Longest(May may);
-  static void End(Entries::value_type& entry);
+  void End(Entries::value_type& entry);
   // Ends the oldest handshake that has had its time, or says when there may be one.
   Time EndStalledHandshake();
   void WakeNewest();
@@ -81,6 +81,7 @@ class ConnectionTable {
   std::condition_variable left_;                // one has
   Entries entries_;                             // guarded by mutex_, as all below
   std::vector<std::condition_variable*> line_;  // to shake hands, the newest last
+  std::size_t leaving_ = 0;                     // entries that are ended
   std::size_t handshakes_ = 0;                  // entries that shake hands
   std::size_t held_bytes_ = 0;
   std::size_t most_ = 0;  // entries at once since memory was given back

@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kGzipWindow = 15 + 16;  // zlib's largest, in a gzip frame
 constexpr int kMemoryLevel = 8;
+constexpr std::size_t kMinBytes = 1024;
 
 // The weight of one coding, in thousandths (RFC 9110 §12.4.2); what cannot be read refuses it.
 int WeightOf(std::string_view parameters) {
@@ -58,6 +59,12 @@ bool AcceptsGzip(std::string_view accept_encoding) {
   }
   const int weight = gzip.value_or(any.value_or(0));
   return weight > 0 && weight >= identity.value_or(0);
+}
+
+bool IsWorthPacking(std::string_view content_type, std::size_t bytes) {
+  return bytes >= kMinBytes &&
+         (content_type.starts_with("text/") || content_type.starts_with("application/json") ||
+          content_type.starts_with("application/openmetrics-text"));
 }
 
 std::string Gzip(std::string_view plain) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -11,6 +12,9 @@ namespace registry_backend::server {
 // Whether a client takes gzip, by its Accept-Encoding field (RFC 9110 §12.5.3), and does not like
 // it less than what is not compressed.
 bool AcceptsGzip(std::string_view accept_encoding);
+
+// Whether a body of that type and size gets smaller by as much as it costs.
+bool IsWorthPacking(std::string_view content_type, std::size_t bytes);
 
 // In the gzip format, at a level that is worth its time on exposition text.
 std::string Gzip(std::string_view plain);

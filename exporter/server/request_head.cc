@@ -118,4 +118,16 @@ std::optional<HeadRefusal> ReadHead(std::string_view text, RequestHead& head) {
   return ReadFraming(*version, head);
 }
 
+std::optional<Duration> ScrapeTimeout(const RequestHead& head) {
+  for (const auto& [name, value] : head.fields) {
+    if (!SameText(name, "x-prometheus-scrape-timeout-seconds")) continue;
+    double seconds = 0;
+    const auto read = std::from_chars(value.data(), value.data() + value.size(), seconds);
+    const bool is_whole = read.ec == std::errc() && read.ptr == value.data() + value.size();
+    if (!is_whole || !(seconds > 0) || seconds > 3600) return std::nullopt;
+    return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+  }
+  return std::nullopt;
+}
+
 }  // namespace registry_backend::server

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "exporter/common/time.h"
+
 namespace registry_backend::server {
 
 // What a client may send at most, in bytes.
@@ -41,5 +43,8 @@ HeadEnd FindHeadEnd(std::string_view received);
 
 // Reads a whole head, its empty line included. Pure.
 std::optional<HeadRefusal> ReadHead(std::string_view text, RequestHead& head);
+
+// How long Prometheus waits for the answer, where it says so.
+std::optional<Duration> ScrapeTimeout(const RequestHead& head);
 
 }  // namespace registry_backend::server

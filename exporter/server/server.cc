@@ -8,23 +8,23 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstring>
+#include <mutex>
+#include <optional>
 #include <utility>
 
 #include "exporter/server/connection.h"
 #include "exporter/server/connection_table.h"
 #include "exporter/server/gzip.h"
 #include "exporter/server/listener.h"
+#include "exporter/server/refusal.h"
 #include "exporter/server/request_reader.h"
-#include "exporter/server/text.h"
 
 namespace registry_backend::server {
 namespace {
 
 constexpr std::size_t kRequestsAConnection = 1000;
 constexpr std::size_t kPieceBytes = std::size_t{16} * 1024;
-constexpr std::size_t kMinPackedBytes = 1024;
 // What a client that was refused may still send before the connection is cut, so that it reads the
 // refusal.
 constexpr std::size_t kUnwantedBytes = std::size_t{2} * 1024 * 1024;
@@ -32,61 +32,6 @@ constexpr auto kUnwantedTime = std::chrono::seconds(2);
 // A thread's stack takes memory only as far as it is used; reading YAML that is nested uses most.
 constexpr std::size_t kStackBytes = std::size_t{4} * 1024 * 1024;
 constexpr std::size_t kOtherFiles = 512;
-
-std::string_view PhraseOf(int status) {
-  switch (status) {
-    case 400:
-      return "Bad Request";
-    case 408:
-      return "Request Timeout";
-    case 411:
-      return "Length Required";
-    case 413:
-      return "Content Too Large";
-    case 414:
-      return "URI Too Long";
-    case 415:
-      return "Unsupported Media Type";
-    case 431:
-      return "Request Header Fields Too Large";
-    default:
-      return "Refused";
-  }
-}
-
-// The answer to what did not become a request.
-std::string RefusalText(int status, const SecurityOptions* security) {
-  std::string line = std::to_string(status) + " " + std::string(PhraseOf(status));
-  std::string text = "HTTP/1.1 " + line + "\r\nConnection: close\r\n";
-  if (security != nullptr) {
-    for (const auto& [name, value] : security->headers) text.append(name + ": " + value + "\r\n");
-  }
-  line += "\n";
-  text +=
-      "Content-Type: text/plain; charset=utf-8\r\nContent-Length: " + std::to_string(line.size()) +
-      "\r\n\r\n";
-  return text + line;
-}
-
-// How long Prometheus waits for the answer, where it says so.
-std::optional<Duration> ScrapeTimeout(const RequestHead& head) {
-  for (const auto& [name, value] : head.fields) {
-    if (!SameText(name, "x-prometheus-scrape-timeout-seconds")) continue;
-    double seconds = 0;
-    const auto read = std::from_chars(value.data(), value.data() + value.size(), seconds);
-    const bool is_whole = read.ec == std::errc() && read.ptr == value.data() + value.size();
-    if (!is_whole || !(seconds > 0) || seconds > 3600) return std::nullopt;
-    return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
-  }
-  return std::nullopt;
-}
-
-bool IsWorthPacking(const Response& response) {
-  const std::string_view type = response.content_type;
-  const bool is_text = type.starts_with("text/") || type.starts_with("application/json") ||
-                       type.starts_with("application/openmetrics-text");
-  return is_text && response.body != nullptr && response.body->size() >= kMinPackedBytes;
-}
 
 // What httplib gets to read: a head that is known to be in order. What it writes goes to the
 // client.
@@ -179,6 +124,7 @@ class Server::Core {
 
   void Take(int socket);
   void Serve(int socket);
+  void Join(std::optional<pthread_t> next);
   static void* RunThread(void* guest);
 
   const ServerOptions options_;
@@ -188,6 +134,8 @@ class Server::Core {
   ConnectionTable table_;
   BodyPacker packer_;
   std::vector<std::unique_ptr<Listener>> listeners_;
+  std::mutex mutex_;
+  std::optional<pthread_t> ended_;  // guarded by mutex_: the thread to be joined next
 };
 
 // One client's requests and the answers. httplib takes targets apart and writes answers; what it
@@ -244,8 +192,8 @@ class Server::Core::Conversation : private httplib::Server {
 
   void Refuse(int status) {
     const Time until = Clock::now() + kUnwantedTime;
-    const SecurityOptions* security = state_ == nullptr ? nullptr : &state_->options;
-    if (connection_.WriteAll(RefusalText(status, security), until)) {
+    const Headers headers = state_ == nullptr ? Headers() : state_->options.headers;
+    if (connection_.WriteAll(RefusalText(status, headers), until)) {
       connection_.Finish(kUnwantedBytes, until);
     }
   }
@@ -283,7 +231,9 @@ class Server::Core::Conversation : private httplib::Server {
   }
 
   void Pack(const Request& request, Response& response) {
-    if (!IsWorthPacking(response)) return;
+    if (response.body == nullptr || !IsWorthPacking(response.content_type, response.body->size())) {
+      return;
+    }
     response.fields.emplace_back("Vary", "Accept-Encoding");
     if (!AcceptsGzip(request.Field("accept-encoding"))) return;
     auto packed = core_.packer_.Pack(response.body);
@@ -345,6 +295,17 @@ void Server::Core::Stop() {
   for (const auto& listener : listeners_) listener->Stop();
   if (security_ != nullptr) security_->Stop();
   table_.AwaitEmpty();
+  Join(std::nullopt);
+}
+
+// Each thread that ends waits for the one that ended before it, so that none is left behind.
+void Server::Core::Join(std::optional<pthread_t> next) {
+  std::optional<pthread_t> ended;
+  {
+    const std::lock_guard lock(mutex_);
+    ended = std::exchange(ended_, next);
+  }
+  if (ended) pthread_join(*ended, nullptr);
 }
 
 // Called by a listener's thread.
@@ -356,7 +317,6 @@ void Server::Core::Take(int socket) {
   auto guest = std::make_unique<Guest>(Guest{*this, socket});
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   pthread_attr_setstacksize(&attributes, kStackBytes);
   pthread_t thread{};
   const bool runs = pthread_create(&thread, &attributes, &Core::RunThread, guest.get()) == 0;
@@ -381,6 +341,7 @@ void Server::Core::Serve(int socket) {
   } catch (const std::exception& exception) {
     logger_.Error("A connection could not be served", {{"err", exception.what()}});
   }
+  Join(pthread_self());
   // With the last one gone, there may be no core any more.
   const bool gives_back = table_.Leave(socket);
   ::close(socket);
