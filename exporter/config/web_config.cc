@@ -152,10 +152,11 @@ void ReadTls(YamlMapping& yaml, server::SecurityOptions& options) {
   tls.certificate = GetPem(yaml, "cert");
   tls.key = GetPem(yaml, "key");
   if (yaml.Keys().empty()) return;
-  if (tls.certificate.empty()) yaml.Fail("cert_file", "expected it (or cert)");
-  if (tls.key.empty()) yaml.Fail("key_file", "expected it (or key)");
   ReadClients(yaml, options, tls);
   ReadSuites(yaml, tls);
+  yaml.Finish();
+  if (tls.certificate.empty()) yaml.Fail("cert_file", "expected it (or cert)");
+  if (tls.key.empty()) yaml.Fail("key_file", "expected it (or key)");
   options.tls = std::move(tls);
 }
 

@@ -67,6 +67,12 @@ Result<std::unique_ptr<Security>> Security::Open(std::string path, Load load, Lo
   security->seen_.insert_or_assign(security->path_, std::move(before[security->path_]));
   Result<State> state = Build(*options);
   if (!state) return state.error();
+  if (options->tls && options->tls->client_ca.empty() &&
+      (options->tls->client_auth == ClientAuth::kVerifyIfGiven ||
+       options->tls->client_auth == ClientAuth::kRequireAndVerify)) {
+    security->logger_.Warn("Without client_ca_file no certificate of a client is good",
+                           {{"file", security->path_}});
+  }
   security->named_ = *std::move(options);
   security->state_ = std::make_shared<const State>(*std::move(state));
   return security;

@@ -133,6 +133,11 @@ TEST(WebConfig, NamesWhatIsWrongAndWhere) {
             "http_server_config, rate_limit, tls_server_config)"},
            {"tls_server_config: {cert_file: '', key_file: a}\n",
             "w.yml:1:32: tls_server_config.cert_file: expected it (or cert)"},
+           {"tls_server_config: {cert_fil: a.crt}\n",
+            "w.yml:1:21: tls_server_config.cert_fil: unknown key (did you mean cert_file? expected "
+            "one of cert, cert_file, cipher_suites, client_allowed_sans, client_auth_type, "
+            "client_ca, client_ca_file, curve_preferences, key, key_file, max_version, "
+            "min_version, prefer_server_cipher_suites)"},
            {"tls_server_config: {cert: '', key_file: a}\n", ""},
            {"tls_server_config: {cert_file: a, key_file: ''}\n", ""},
            {"tls_server_config: {cert_file: a, key: ''}\n",
