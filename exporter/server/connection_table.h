@@ -18,7 +18,7 @@ class ConnectionTable {
   struct Limits {
     std::size_t connections = 512;
     std::size_t handshakes = 32;
-    std::size_t held_bytes = std::size_t{16} * 1024 * 1024;  // of answers being sent
+    std::size_t held_bytes = std::size_t{12} * 1024 * 1024;  // of answers being sent
     // How long a handshake is left alone; a client that goes on needs less.
     Duration handshake_grace = std::chrono::milliseconds(20);
   };
