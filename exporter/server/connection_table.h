@@ -20,7 +20,7 @@ class ConnectionTable {
     std::size_t handshakes = 32;
     std::size_t held_bytes = std::size_t{12} * 1024 * 1024;  // of answers being sent
     // How long a handshake is left alone; a client that goes on needs less.
-    Duration handshake_grace = std::chrono::milliseconds(20);
+    Duration handshake_grace = std::chrono::milliseconds(5);
   };
 
   explicit ConnectionTable(const Limits& limits) : limits_(limits) {}
