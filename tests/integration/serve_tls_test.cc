@@ -97,7 +97,8 @@ TEST_F(ServeTls, PrometheusScrapesWithItsCertificateAndPassword) {
   };
   EXPECT_TRUE(Eventually(seconds(20), [&] { return up("good") == 1; }));
   EXPECT_TRUE(Eventually(seconds(20), [&] { return up("stranger") == 0 && up("wrong") == 0; }));
-  EXPECT_GT(prometheus.QueryValue("registry_backend_exporter_build_info{job=\"good\"}").value_or(0), 0);
+  EXPECT_GT(prometheus.QueryValue("registry_backend_exporter_build_info{job=\"good\"}").value_or(0),
+            0);
 
   SetPassword("second");
   EXPECT_TRUE(Eventually(seconds(20), [&] { return up("good") == 0; }))
