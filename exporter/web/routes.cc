@@ -107,7 +107,7 @@ server::Router MakeRouter(const WebOptions& options, const BuildInfo& build, Mon
   AddApi(router, monitor);
   if (options.telemetry_path != "/") {
     router.Add("GET", "/", [options, build, &monitor](const server::Request&) {
-      return StatusPage(*monitor.Current(), build, options);
+      return StatusPage(*monitor.Current(), build, options, WallClock::now());
     });
   }
   return router;
