@@ -64,7 +64,8 @@ thead th { border: 0; color: var(--soft); font-size: .8rem; font-weight: 600; pa
   vertical-align: bottom; }
 tbody th { font-weight: 400; min-width: 12rem; overflow-wrap: anywhere; }
 td { min-width: 4rem; overflow-wrap: anywhere; }
-td:has(bdi), td:has(small), td:has(time) { min-width: 6.2rem; }
+td:has(bdi), td:has(small), td:has(time) { min-width: 7rem; }
+td .badge { white-space: normal; }
 td small, th small { color: var(--soft); display: block; }
 tr.absent code { color: var(--soft); }
 details { margin: .3rem 0 0; }
@@ -80,7 +81,7 @@ textarea { background: var(--page); border: 1px solid var(--line); border-radius
 button { background: var(--none-bg); border: 1px solid var(--line); border-radius: .35rem; color: inherit; cursor: pointer;
   font: inherit; font-size: .9rem; padding: .15rem .8rem; }
 footer { color: var(--soft); font-size: .85rem; margin: 0 .1rem; }
-@media (max-width: 64rem) {
+@media (max-width: 72rem) {
   body { padding: .6rem; }
   section { padding: .85rem .9rem; }
   thead { clip-path: inset(50%); height: 1px; overflow: hidden; position: absolute; white-space: nowrap; width: 1px; }

@@ -15,6 +15,7 @@ const {chromium} = require('playwright-core');
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 const widths = {desktop: 1280, phone: 390};
+const otherWidths = [320, 768, 1152, 1160];  // at which only the fit is looked at
 const schemes = ['light', 'dark'];
 const pictures = process.env.BROWSER_SCREENSHOTS;
 const faults = [];
@@ -54,7 +55,7 @@ const tooWide = `(() => {
 
 async function check(tab, say) {
   await evaluate(tab, axe);
-  for (const found of await evaluate(tab, 'axe.run().then((result) => result.violations)')) {
+  for (const found of await evaluate(tab, 'axe.run({resultTypes: ["violations"]}).then((result) => result.violations)')) {
     if (!['serious', 'critical'].includes(found.impact)) continue;
     say(`axe: ${found.id}: ${found.help}: ${found.nodes.slice(0, 3).map((node) => node.html + ' ' + node.failureSummary).join(' | ')}`);
   }
@@ -81,8 +82,12 @@ async function look(browser, page, form, scheme) {
   for (const shown of page.shows ?? []) {
     if (!text.includes(shown)) say(`does not show ${JSON.stringify(shown)}`);
   }
-  const scripts = await evaluate(tab, 'document.querySelectorAll("script, iframe, object, img, link, b").length');
-  if (scripts !== 1) say(`${scripts} elements of a foreign kind in place of the one script`);
+  for (const width of otherWidths) {
+    await tab.setViewportSize({width, height: 900});
+    for (const element of await evaluate(tab, tooWide)) say(`wider than a window of ${width}: ${element}`);
+  }
+  const active = await evaluate(tab, 'document.querySelectorAll("script, iframe, object, embed, img, link, form").length');
+  if (active !== 1) say(`${active} elements that do or load something in place of the one script`);
   await context.close();
 }
 
