@@ -143,7 +143,8 @@ std::vector<std::string> CellsOf(const Target& target, const Columns& columns,
     region += " " + Badge(record.present() ? kBad : kNone,
                           region.empty() ? "unknown, not allowed" : "not allowed");
   }
-  cells.push_back(WithSmall(Text(info.provider), "bucket ", info.bucket));
+  const bool told = key.backend_host.text().starts_with(info.bucket + ".");
+  cells.push_back(WithSmall(Text(info.provider), "bucket ", told ? "" : info.bucket));
   cells.push_back(std::move(region));
   cells.push_back(record.blobs && key.serves == Serves::kBlobs ? std::to_string(*record.blobs)
                                                                : "");

@@ -65,7 +65,7 @@ thead th { border: 0; color: var(--soft); font-size: .8rem; font-weight: 600; pa
 tbody th { font-weight: 400; min-width: 12rem; overflow-wrap: anywhere; }
 td { min-width: 4rem; overflow-wrap: anywhere; }
 td:has(bdi), td:has(small), td:has(time) { min-width: 7rem; }
-td .badge { white-space: normal; }
+td .badge { overflow-wrap: normal; white-space: normal; }
 td small, th small { color: var(--soft); display: block; }
 tr.absent code { color: var(--soft); }
 details { margin: .3rem 0 0; }

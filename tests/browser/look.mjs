@@ -95,6 +95,7 @@ async function look(browser, page, form, scheme) {
 async function copy(browser, page, secure) {
   const say = (fault) => faults.push(`${page.name}, copied${secure ? '' : ' the old way'}: ${fault}`);
   const {context, tab} = await open(browser, page, {viewport: {width: 390, height: 900}}, say);
+  tab.setDefaultTimeout(10000);
   await evaluate(tab, 'navigator.clipboard.writeText("nothing")');
   if (!secure) await evaluate(tab, 'Object.defineProperty(navigator, "clipboard", {value: undefined})');
   await tab.getByText('The list, for a firewall').first().click();
@@ -110,6 +111,7 @@ async function copy(browser, page, secure) {
 async function withoutScript(browser, page) {
   const say = (fault) => faults.push(`${page.name}, without scripts: ${fault}`);
   const {context, tab} = await open(browser, page, {javaScriptEnabled: false}, say);
+  tab.setDefaultTimeout(10000);
   for (const summary of await tab.locator('summary').all()) await summary.click();
   const lists = await tab.locator('textarea').evaluateAll((areas) => areas.map((area) => area.value).join('\n'));
   const text = (await tab.locator('body').innerText()) + lists;
@@ -125,15 +127,25 @@ const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'],
 });
+// What does not come to an end is one fault more, not the end of them.
+async function attempt(name, part) {
+  try {
+    await part();
+  } catch (error) {
+    faults.push(`${name}: ${error}`);
+  }
+}
 try {
   for (const page of pages) {
     for (const form of Object.keys(widths)) {
-      for (const scheme of schemes) await look(browser, page, form, scheme);
+      for (const scheme of schemes) {
+        await attempt(`${page.name}, ${form}, ${scheme}`, () => look(browser, page, form, scheme));
+      }
     }
-    await withoutScript(browser, page);
+    await attempt(`${page.name}, without scripts`, () => withoutScript(browser, page));
     if (page.list === undefined) continue;
-    await copy(browser, page, true);
-    await copy(browser, page, false);
+    await attempt(`${page.name}, copied`, () => copy(browser, page, true));
+    await attempt(`${page.name}, copied the old way`, () => copy(browser, page, false));
   }
 } finally {
   await browser.close();

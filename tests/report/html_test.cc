@@ -59,7 +59,7 @@ TEST(Html, ShowsOutcomeHostsTagsAndPlatforms) {
        {"<h2><bdi>registry.example:5000/team/app</bdi></h2>", "<dd class=\"good\">complete</dd>",
         "<th scope=\"row\"><code>b.s3.us-east-1.amazonaws.com</code></th>"
         "<td data-label=\"Serves\">blobs<small><bdi>redirect</bdi></small></td>"
-        "<td data-label=\"Provider\"><bdi>s3</bdi><small>bucket <bdi>b</bdi></small></td>"
+        "<td data-label=\"Provider\"><bdi>s3</bdi></td>"
         "<td data-label=\"Region\"><bdi>us-east-1</bdi></td><td data-label=\"Blobs\">5</td></tr>",
         "<summary><code>v2</code> <span class=\"soft small\"><bdi>OCI index</bdi></span></summary>",
         "<code>cdn.example</code> 2 blobs",
