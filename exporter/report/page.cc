@@ -199,7 +199,7 @@ std::string Timeline(const std::vector<ListedChange>& changes, const std::option
   for (const auto& [change, target] : changes) {
     const bool added = change->kind == ChangeKind::kAdded;
     std::string at = When(change->at);
-    if (now) at = Distance(change->at, *now) + " · " + at;
+    if (now) at.insert(0, Distance(change->at, *now) + " · ");
     items += fmt::format(
         "<li class=\"{}\"><span class=\"at\">{}</span> {} {} <span class=\"soft\">({})</span>{}"
         "</li>\n",

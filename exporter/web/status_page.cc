@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,7 +17,6 @@
 namespace registry_backend {
 namespace {
 
-using page::Badge;
 using page::Text;
 
 constexpr std::size_t kShownChanges = 5;  // of all targets
