@@ -110,7 +110,7 @@ Result<server::Router> MakeRouter(const WebOptions& options, const BuildInfo& bu
   AddApi(router, monitor);
   if (options.telemetry_path != "/") {
     router.Add("GET", "/", [options, build, &monitor](const server::Request&) {
-      return StatusPage(*monitor.Current(), build, options);
+      return StatusPage(*monitor.Current(), build, options, WallClock::now());
     });
   }
   if (router.Has(options.telemetry_path)) {
