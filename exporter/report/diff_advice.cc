@@ -59,12 +59,14 @@ std::string AddedSentence(const ReportDiff& diff, const std::string& host,
 
 std::string RemovedSentence(const std::vector<const DiffedEndpoint*>& endpoints,
                             const std::string& host) {
-  const std::string text = fmt::format(
+  std::string text = fmt::format(
       "Keep {} allowed for now, and remove it after {} days without use.", host, kDaysToKeep);
-  if (!IsOfOtherTags(endpoints)) return text;
-  return text +
-         " No tag that needed it is in the new report: if those images are still pulled, so is "
-         "the host.";
+  if (IsOfOtherTags(endpoints)) {
+    text +=
+        " No tag that needed it is in the new report: if those images are still pulled, so is "
+        "the host.";
+  }
+  return text;
 }
 
 std::string ChangedSentence(const DiffedEndpoint& endpoint, const Quote& quote) {

@@ -20,14 +20,18 @@ void Router::Add(const std::string& method, const std::string& path, Route route
 }
 
 void Router::AddUnlimited(const std::string& method, const std::string& path, Route route) {
-  const bool is_new = routes_[path].try_emplace(method, std::move(route)).second;
-  if (!is_new) throw std::logic_error("there are two routes for " + method + " " + path);
+  Route& place = routes_[path][method];
+  if (place) throw std::logic_error("there are two routes for " + method + " " + path);
+  place = std::move(route);
 }
 
 std::vector<std::string> Router::Routes() const {
   std::vector<std::string> routes;
   for (const auto& [path, methods] : routes_) {
-    for (const auto& [method, unused] : methods) routes.push_back(method + " " + path);
+    for (const auto& [method, unused] : methods) {
+      routes.push_back(method);
+      routes.back().append(" ").append(path);
+    }
   }
   return routes;
 }

@@ -145,9 +145,10 @@ TEST_F(RoutesTest, TheTelemetryPathIsNoOthers) {
     EXPECT_THAT(router.error().message, HasSubstr(taken));
   }
   server::Router router;
-  router.Add("GET", "/a", nullptr);
-  router.Add("POST", "/a", nullptr);
-  EXPECT_THROW(router.Add("GET", "/a", nullptr), std::logic_error);
+  const auto route = [](const server::Request&) { return server::Response::Text(200, "a"); };
+  router.Add("GET", "/a", route);
+  router.Add("POST", "/a", route);
+  EXPECT_THROW(router.Add("GET", "/a", route), std::logic_error);
 }
 
 // What tests/integration/api_test.cc then holds to the answers.
