@@ -29,7 +29,8 @@ const std::map<std::string, Modules> kMayInclude = {
     {"metrics", {"monitor", "inventory", "discovery", "http", "url"}},
     {"server", {}},
     {"web", {"server", "metrics", "report", "monitor", "inventory", "discovery", "url"}},
-    {"config", {"monitor", "scheduler", "inventory", "discovery", "registry", "http", "url"}},
+    {"config",
+     {"monitor", "scheduler", "inventory", "discovery", "registry", "http", "url", "server"}},
     {"commands",
      {"config", "storage", "scheduler", "web", "metrics", "server", "monitor", "report",
       "inventory", "discovery", "registry", "http", "url"}},
@@ -43,6 +44,8 @@ const std::map<std::pair<std::string, std::string>, std::string> kOnlyHeader = {
 // Headers of heavy or replaceable libraries and the only file that may know them.
 const std::map<std::string, std::set<std::string>> kOnlyIn = {
     {"httplib.h", {"server/server.cc"}},
+    {"openssl/ssl.h", {"server/tls.cc"}},
+    {"crypt.h", {"server/basic_auth.cc"}},
     {"CLI/CLI.hpp", {"commands/command_line.cc"}},
     {"yaml-cpp/eventhandler.h", {"config/yaml_text.cc"}},
     {"yaml-cpp/yaml.h", {"config/show.cc", "config/yaml_reader.h", "config/yaml_text.h"}},

@@ -95,6 +95,13 @@ CLI::App* AddServe(CLI::App& app, ServeCommand& command) {
                    "Where to listen; may be repeated (default :9877)")
       ->option_text("ADDRESS");
   serve
+      ->add_option(
+          "--web.config.file", command.web_config_file,
+          "TLS, passwords and headers of the web server (YAML), as other exporters have it")
+      ->option_text("FILE");
+  AddNumber(*serve, "--web.max-connections", command.max_connections, 1,
+            "Connections at once; then the one that is idle longest ends (default 512)");
+  serve
       ->add_option("--web.telemetry-path", command.web.telemetry_path,
                    "Path of the metrics (default /metrics)")
       ->option_text("PATH")

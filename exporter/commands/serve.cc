@@ -1,5 +1,6 @@
 #include "exporter/commands/serve.h"
 
+#include <malloc.h>
 #include <pthread.h>
 
 #include <atomic>
@@ -19,6 +20,7 @@
 #include "exporter/commands/exit_code.h"
 #include "exporter/config/config.h"
 #include "exporter/config/show.h"
+#include "exporter/config/web_config.h"
 #include "exporter/http/curl_transport.h"
 #include "exporter/http/network_loop.h"
 #include "exporter/metrics/http_metrics.h"
@@ -174,14 +176,25 @@ class Deadline {
   std::jthread thread_;
 };
 
-Result<server::ServerOptions> ReadAddresses(const std::vector<std::string>& texts) {
+Result<server::ServerOptions> ReadServerOptions(const ServeCommand& command) {
   server::ServerOptions options;
-  for (const std::string& text : texts) {
+  options.max_connections = command.max_connections;
+  options.open_paths = {"/-/healthy", "/-/ready"};
+  for (const std::string& text : command.listen_addresses) {
     Result<server::ListenAddress> address = server::ParseListenAddress(text);
     if (!address) return address.error();
     options.addresses.push_back(*std::move(address));
   }
   return options;
+}
+
+// Null: everyone may ask.
+Result<std::unique_ptr<server::Security>> OpenSecurity(const ServeCommand& command,
+                                                       const Logger& logger) {
+  const std::string& path = command.web_config_file;
+  if (path.empty()) return std::unique_ptr<server::Security>();
+  return server::Security::Open(
+      path, [path] { return LoadWebConfig(path); }, logger);
 }
 
 Status CheckShard(const ShardOptions& shard) {
@@ -220,12 +233,17 @@ class Signals {
 }  // namespace
 
 int RunServe(const ServeCommand& command) {
+  // Each arena keeps freed memory to itself; with one for every core times eight, memory after many
+  // connections would stay far above what is in use.
+  mallopt(M_ARENA_MAX, 2);
   const Logger logger(command.log_level, command.log_format);
   const Status shard = CheckShard(command.shard);
   Result<Config> config = shard ? LoadShard(command, logger) : shard.error();
-  Result<server::ServerOptions> addresses = ReadAddresses(command.listen_addresses);
+  Result<server::ServerOptions> options = ReadServerOptions(command);
+  Result<std::unique_ptr<server::Security>> security = OpenSecurity(command, logger);
   for (const Error* error :
-       {config ? nullptr : &config.error(), addresses ? nullptr : &addresses.error()}) {
+       {config ? nullptr : &config.error(), options ? nullptr : &options.error(),
+        security ? nullptr : &security.error()}) {
     if (error == nullptr) continue;
     logger.Error("Not usable as configured", {{"err", error->message}});
     return kExitUsage;
@@ -265,7 +283,7 @@ int RunServe(const ServeCommand& command) {
     logger.Error("Not usable as configured", {{"err", router.error().message}});
     return kExitUsage;
   }
-  server::Server server(*std::move(addresses), *std::move(router), logger);
+  server::Server server(*std::move(options), *std::move(router), logger, *std::move(security));
   if (const Status started = server.Start(); !started) {
     logger.Error("Cannot serve", {{"err", started.error().message}});
     return kExitFailed;

@@ -15,6 +15,8 @@ struct ServeCommand {
   bool check_only = false;  // --config.check
   std::string storage_path = "data/";
   std::vector<std::string> listen_addresses = {":9877"};
+  std::string web_config_file;  // empty: plain HTTP, for everyone
+  std::size_t max_connections = 512;
   WebOptions web;
   ShardOptions shard;
   LogLevel log_level = LogLevel::kInfo;

@@ -85,6 +85,13 @@ bool YamlMapping::Has(const std::string& key) const {
   return node_.IsMap() && node_[key].IsDefined() && !node_[key].IsNull();
 }
 
+std::vector<std::string> YamlMapping::Keys() const {
+  std::vector<std::string> keys;
+  if (!node_.IsMap()) return keys;
+  for (const auto& entry : node_) keys.push_back(entry.first.Scalar());
+  return keys;
+}
+
 YamlPlace YamlMapping::PlaceOf(const std::string& key) const {
   const std::string shown = Shortened(key);
   return {place_.file, place_.key.empty() ? shown : place_.key + "." + shown};

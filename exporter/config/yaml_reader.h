@@ -48,6 +48,8 @@ class YamlMapping {
   void GetSequence(const std::string& key, const std::function<void(YamlMapping&)>& read);
 
   [[nodiscard]] bool Has(const std::string& key) const;
+  // All keys, in the file's order, where they are not known beforehand.
+  [[nodiscard]] std::vector<std::string> Keys() const;
   void Finish() const;
 
   // `FILE:LINE:COLUMN: KEY: `, for what is said of `key`.

@@ -176,7 +176,9 @@ Json FromTags(const std::vector<TagSummary>& tags) {
     list.push_back({{"tag", tag.name},
                     {"media_type", tag.media_type},
                     {"platforms", tag.platforms},
-                    {"blobs", tag.blobs}});
+                    {"blobs", tag.blobs},
+                    {"digest", tag.digest},
+                    {"layers", tag.layers}});
   }
   return list;
 }
@@ -188,8 +190,12 @@ std::vector<TagSummary> ToTags(const Json& json) {
   std::set<std::string> names;
   for (const Json& entry : json) {
     if (tags.size() == TargetState::kMaxTags) break;
-    tags.push_back({entry.at("tag").get<std::string>(), entry.at("media_type").get<std::string>(),
-                    entry.at("platforms").get<std::string>(), ToCount(entry.at("blobs"))});
+    tags.push_back({.name = entry.at("tag").get<std::string>(),
+                    .media_type = entry.at("media_type").get<std::string>(),
+                    .platforms = entry.at("platforms").get<std::string>(),
+                    .blobs = ToCount(entry.at("blobs")),
+                    .digest = entry.at("digest").get<std::string>(),
+                    .layers = ToCount(entry.at("layers"))});
     if (!names.insert(tags.back().name).second) throw Unknown("second entry of", tags.back().name);
   }
   return tags;
@@ -233,6 +239,12 @@ void Migrate(Json& json) {
   };
   add(json, "tags", Json::array());
   add(json, "unresolved", Json::array());
+  if (json["tags"].is_array()) {
+    for (Json& tag : json["tags"]) {
+      add(tag, "digest", "");
+      add(tag, "layers", 0U);
+    }
+  }
   if (json.contains("endpoints")) {
     for (Json& endpoint : json["endpoints"]) add(endpoint, "scheme", "");
   }

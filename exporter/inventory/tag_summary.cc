@@ -24,16 +24,23 @@ std::string Join(const std::set<std::string_view>& platforms) {
   return text;
 }
 
-TagSummary Summarise(std::string_view tag, const ScannedManifest& manifest,
+TagSummary Summarise(const ScannedTag& tag, const ScannedManifest& manifest,
                      const std::vector<ScannedImage>& images) {
   std::set<std::string_view> platforms;
   std::set<std::string_view> blobs;
+  std::set<std::string_view> layers;
   for (const ScannedImage& image : images) {
     if (!image.is_artifact() && image.names_platform()) platforms.insert(image.platform);
     if (!image.manifest->config.empty()) blobs.insert(image.manifest->config);
-    blobs.insert(image.manifest->layers.begin(), image.manifest->layers.end());
+    layers.insert(image.manifest->layers.begin(), image.manifest->layers.end());
   }
-  return {std::string(tag), std::string(manifest.media_type), Join(platforms), blobs.size()};
+  blobs.insert(layers.begin(), layers.end());
+  return {.name = std::string(tag.name),
+          .media_type = std::string(manifest.media_type),
+          .platforms = Join(platforms),
+          .blobs = blobs.size(),
+          .digest = std::string(tag.digest),
+          .layers = layers.size()};
 }
 
 }  // namespace
@@ -47,7 +54,7 @@ std::vector<TagSummary> SummariseTags(const ScanResult& result, std::size_t at_m
     const auto manifest = result.manifests.find(tag.digest);
     if (manifest == result.manifests.end()) continue;
     const auto images = result.ImagesBelow(tag.digest, budget);
-    if (images) summaries.push_back(Summarise(tag.name, manifest->second, *images));
+    if (images) summaries.push_back(Summarise(tag, manifest->second, *images));
   }
   return summaries;
 }

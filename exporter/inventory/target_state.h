@@ -67,6 +67,9 @@ struct TagSummary {
   std::string media_type;   // of its manifest
   std::string platforms;    // sorted, joined by commas; empty where no index names one
   std::uint64_t blobs = 0;  // unique ones below it
+  // Zero and empty where an earlier program wrote it.
+  std::string digest = {};   // of its manifest
+  std::uint64_t layers = 0;  // unique ones below it
 
   bool operator==(const TagSummary&) const = default;
 };

@@ -2,158 +2,57 @@
 
 #include <fmt/format.h>
 
+#include <limits>
 #include <string>
 #include <string_view>
 
+#include "exporter/inventory/apply.h"
+#include "exporter/report/page.h"
+#include "exporter/report/page_frame.h"
+#include "exporter/report/page_parts.h"
 #include "exporter/report/tag_hosts.h"
 
 namespace registry_backend {
 namespace {
 
-constexpr std::string_view kHead = R"html(<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="referrer" content="no-referrer">
-<title>Hosts behind a container registry</title>
-<style>
-:root { color-scheme: light dark; --line: #8884; --good: #1a7f37; --bad: #c62828; --fair: #8a5a00; --soft: #8882; }
-@media (prefers-color-scheme: dark) { :root { --good: #5fd38a; --bad: #ff8a80; --fair: #f0b429; } }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 76rem; padding: 1rem; }
-h1 { font-size: 1.4rem; margin: .5rem 0 1.5rem; }
-h2 { font-size: 1.1rem; margin: 0; overflow-wrap: anywhere; }
-h3 { font-size: 1rem; margin: 1rem 0 .25rem; }
-section { border: 1px solid var(--line); border-radius: .5rem; margin: 0 0 1rem; padding: 1rem; }
-dl { display: flex; flex-wrap: wrap; gap: .25rem 2rem; margin: .5rem 0 1rem; }
-dt { font-size: .8rem; opacity: .75; }
-dd { margin: 0; }
-.complete { color: var(--good); font-weight: 600; }
-.partial { color: var(--fair); font-weight: 600; }
-.failed { color: var(--bad); font-weight: 600; }
-.error { background: var(--soft); border-left: 4px solid var(--bad); overflow-wrap: anywhere; padding: .5rem .75rem; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; }
-th, td { border-bottom: 1px solid var(--line); padding: .3rem .75rem .3rem 0; text-align: left; vertical-align: top; }
-th { font-size: .8rem; font-weight: 600; opacity: .75; vertical-align: bottom; }
-code { font-family: ui-monospace, monospace; overflow-wrap: anywhere; }
-details { border-bottom: 1px solid var(--line); padding: .3rem 0; }
-summary { cursor: pointer; overflow-wrap: anywhere; }
-details > ul, details > div, details > p { margin: .25rem 0 .75rem 1.25rem; }
-</style>
-</head>
-<body>
-<h1>Hosts behind a container registry</h1>
-<main>
-)html";
+using page::Code;
+using page::Text;
 
-std::string Escape(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      case '\'':
-        escaped += "&#39;";
-        break;
-      default:
-        escaped += c;
-    }
-  }
-  return escaped;
-}
-
-std::string Code(std::string_view text) { return "<code>" + Escape(text) + "</code>"; }
-
-std::string Fact(std::string_view name, std::string_view value, std::string_view style = "") {
-  return fmt::format("<div><dt>{}</dt><dd class=\"{}\">{}</dd></div>\n", name, style,
-                     Escape(value));
-}
-
-std::string CountFact(std::string_view name, std::uint64_t asked, std::uint64_t unresolved,
-                      std::uint64_t unpullable) {
-  std::string value = std::to_string(asked);
-  if (unresolved > 0) value += fmt::format(", {} unresolved", unresolved);
-  if (unpullable > 0) value += fmt::format(", {} unpullable", unpullable);
-  return Fact(name, value, unresolved > 0 ? "partial" : "");
-}
-
-std::string Facts(const ScanResult& result) {
-  const std::string_view outcome = OutcomeName(result.outcome);
-  std::string facts = Fact("Outcome", outcome, outcome);
-  facts += Fact("Ended", FormatUtcSeconds(result.finished));
-  facts += Fact("Took", FormatDuration(result.took));
-  if (result.outcome != ScanOutcome::kFailed) {
-    const ScanCounts& open = result.unresolved;
-    const ScanCounts& lost = result.unpullable;
-    facts += CountFact("Tags", result.asked.tags, open.tags, lost.tags);
-    facts += CountFact("Manifests", result.asked.manifests, open.manifests, lost.manifests);
-    facts += CountFact("Blobs", result.asked.blobs, open.blobs, lost.blobs);
-  }
-  return "<dl>\n" + facts + "</dl>\n";
-}
-
-std::string Table(std::string_view heads, const std::string& rows) {
-  return fmt::format(
-      "<div class=\"scroll\"><table>\n<thead><tr>{}</tr></thead>\n<tbody>\n{}</tbody>\n"
-      "</table></div>\n",
-      heads, rows);
-}
-
-std::string EndpointTable(const ScanResult& result) {
-  std::string rows;
-  for (const auto& [key, seen] : result.endpoints) {
-    rows += fmt::format(
-        "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
-        Code(key.backend_host.text()), ServesName(key.serves), Escape(seen.info.provider),
-        Escape(seen.info.bucket), Escape(seen.info.storage_region), Escape(seen.info.delivery),
-        key.serves == Serves::kBlobs ? std::to_string(seen.blobs) : "");
-  }
-  return "<h3>Hosts that a pull needs</h3>\n" +
-         Table(
-             "<th>Host</th><th>Serves</th><th>Provider</th><th>Bucket</th><th>Region</th>"
-             "<th>Delivery</th><th>Blobs</th>",
-             rows);
+// What is known of a target after this one scan.
+TargetState StateAfter(const ScanResult& result) {
+  TargetState state;
+  Apply(result, {.max_endpoints = std::numeric_limits<std::size_t>::max(), .max_tags = 0}, state);
+  // A scan that failed has not seen what there is, and its few hosts must not be taken for all.
+  if (result.outcome == ScanOutcome::kFailed) state.endpoints.clear();
+  for (auto& [key, record] : state.endpoints) record.blobs = result.endpoints.at(key).blobs;
+  return state;
 }
 
 std::string PlatformTable(const std::vector<ScannedImage>& images) {
-  std::string rows;
+  page::Table table("Platforms", {"Platform", "Layers", "Manifest bytes", "Manifest"});
   for (const ScannedImage& image : images) {
-    rows += fmt::format("<tr><td>{}{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
-                        Escape(image.platform), image.is_artifact() ? " (an artifact)" : "",
-                        image.manifest->layers.size(), image.manifest->size, Code(image.digest));
+    table.AddRow({Text(image.platform) + (image.is_artifact() ? " (an artifact)" : ""),
+                  std::to_string(image.manifest->layers.size()),
+                  std::to_string(image.manifest->size), Code(image.digest)});
   }
-  return Table("<th>Platform</th><th>Layers</th><th>Manifest bytes</th><th>Manifest</th>", rows);
+  return std::move(table).Take();
 }
 
 std::string TagDetails(const ScanResult& result, const ScannedTag& tag, std::size_t& rows_left) {
   const auto manifest = result.manifests.find(tag.digest);
   if (manifest == result.manifests.end()) {
-    return fmt::format(
-        "<details><summary>{} <span class=\"partial\">not found</span></summary>"
-        "</details>\n",
-        Escape(tag.name));
+    return fmt::format("<p class=\"tag\">{} {}</p>\n", Code(tag.name),
+                       page::Badge(page::kFair, "not found"));
   }
-  std::string details =
-      fmt::format("<details><summary>{}</summary>\n<p>{}<br>{}</p>\n", Escape(tag.name),
-                  Code(tag.digest), Escape(manifest->second.media_type));
   const auto images = result.ImagesBelow(tag.digest, rows_left);
+  std::string details = fmt::format(
+      "<details class=\"tag\"><summary>{} <span class=\"soft small\">{}</span></summary>\n"
+      "<p>{}</p>\n",
+      Code(tag.name), Text(page::MediaTypeWords(manifest->second.media_type)), Code(tag.digest));
   if (!images) return details + "<p>Left out: the report would be too long.</p>\n</details>\n";
   details += "<ul>\n";
   for (const auto& [host, blobs] : BlobsByHost(result, *images)) {
-    details +=
-        fmt::format("<li>{} {} {}</li>\n", Code(host.text()), blobs, blobs == 1 ? "blob" : "blobs");
+    details += fmt::format("<li>{} {}</li>\n", Code(host.text()), page::Count(blobs, "blob"));
   }
   return details + "</ul>\n" + PlatformTable(*images) + "</details>\n";
 }
@@ -163,21 +62,23 @@ void WriteThings(std::string_view title, const std::vector<ScanError>& things,
   if (things.empty()) return;
   sink(fmt::format("<h3>{}</h3>\n<ul>\n", title));
   for (const ScanError& thing : things) {
-    sink(fmt::format("<li>{} {}: {}</li>\n", ScopeName(thing.scope),
-                     Code(thing.tag.empty() ? thing.digest : thing.tag),
-                     Escape(thing.error.message)));
+    const std::string& name = thing.tag.empty() ? thing.digest : thing.tag;
+    sink(fmt::format("<li>{}{}: {}</li>\n", ScopeName(thing.scope),
+                     name.empty() ? "" : " " + Code(name), Text(thing.error.message)));
   }
   sink("</ul>\n");
 }
 
-void WriteSection(const ReportSubject& subject, const ScanResult& result, const TextSink& sink) {
-  sink(fmt::format("<section>\n<h2>{}/{}</h2>\n{}", Escape(subject.registry.host().text()),
-                   Escape(subject.repository), Facts(result)));
-  if (const Error* error = result.main_error()) {
-    sink(fmt::format("<p class=\"error\">{}</p>\n", Escape(error->message)));
-  }
+void WriteSection(const ReportedScan& scan, std::size_t number, const TextSink& sink) {
+  const ScanResult& result = *scan.result;
+  const TargetState state = StateAfter(result);
+  const page::Target target = {.registry = scan.subject.registry.host().text(),
+                               .repository = scan.subject.repository,
+                               .state = &state,
+                               .number = number};
+  sink(page::Opening(target));
   if (result.outcome != ScanOutcome::kFailed) {
-    sink(EndpointTable(result) + "<h3>Tags</h3>\n");
+    sink(page::Endpoints(target) + page::Allowlist(target, "") + "<h3>Tags</h3>\n");
     std::size_t rows_left = kMaxReportRows;
     for (const ScannedTag& tag : result.tags) sink(TagDetails(result, tag, rows_left));
   }
@@ -189,9 +90,12 @@ void WriteSection(const ReportSubject& subject, const ScanResult& result, const 
 }  // namespace
 
 void WriteHtml(const std::vector<ReportedScan>& scans, const TextSink& sink) {
-  sink(kHead);
-  for (const ReportedScan& scan : scans) WriteSection(scan.subject, *scan.result, sink);
-  sink("</main>\n</body>\n</html>\n");
+  constexpr std::string_view kTitle = "Hosts behind a container registry";
+  sink(page::Head(kTitle, /*policy_within=*/true));
+  sink(fmt::format("<header>\n<h1>{}</h1>\n</header>\n<main>\n", kTitle));
+  std::size_t number = 0;
+  for (const ReportedScan& scan : scans) WriteSection(scan, ++number, sink);
+  sink("</main>\n" + page::Foot());
 }
 
 }  // namespace registry_backend

@@ -1,21 +1,12 @@
 #include "exporter/server/message.h"
 
-#include <algorithm>
+#include "exporter/server/text.h"
 
 namespace registry_backend::server {
-namespace {
-
-char LowerAscii(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool SameName(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return LowerAscii(x) == LowerAscii(y); });
-}
-
-}  // namespace
 
 std::string_view Request::Field(std::string_view name) const {
   for (const auto& [key, value] : fields) {
-    if (SameName(key, name)) return value;
+    if (SameText(key, name)) return value;
   }
   return {};
 }

@@ -6,6 +6,20 @@
 namespace registry_backend::server {
 
 void Router::Add(const std::string& method, const std::string& path, Route route) {
+  AddUnlimited(method, path, [free = free_, route = std::move(route)](const Request& request) {
+    struct Turn {
+      explicit Turn(std::counting_semaphore<kAtOnce>& places) : free(places) { free.acquire(); }
+      ~Turn() { free.release(); }
+      Turn(const Turn&) = delete;
+      Turn& operator=(const Turn&) = delete;
+      std::counting_semaphore<kAtOnce>& free;
+    };
+    const Turn turn(*free);
+    return route(request);
+  });
+}
+
+void Router::AddUnlimited(const std::string& method, const std::string& path, Route route) {
   Route& place = routes_[path][method];
   if (place) throw std::logic_error("there are two routes for " + method + " " + path);
   place = std::move(route);

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <map>
+#include <memory>
+#include <semaphore>
 #include <string>
 #include <vector>
 
@@ -16,8 +19,12 @@ using Route = std::function<Response(const Request&)>;
 class Router {
  public:
   // A GET route answers HEAD as well. There is no other route for the method and path: throws
-  // std::logic_error.
+  // std::logic_error. Of these only a few are at work at once, and others wait: an answer may need
+  // much memory while it is made.
   void Add(const std::string& method, const std::string& path, Route route);
+
+  // For one that needs next to nothing, or sees to it itself: nobody waits.
+  void AddUnlimited(const std::string& method, const std::string& path, Route route);
 
   // Whether the path is that of a route, by whatever method.
   [[nodiscard]] bool Has(const std::string& path) const { return routes_.contains(path); }
@@ -29,7 +36,11 @@ class Router {
   [[nodiscard]] Response Handle(const Request& request) const;
 
  private:
+  static constexpr std::ptrdiff_t kAtOnce = 8;
+
   std::map<std::string, std::map<std::string, Route>> routes_;  // path → method → route
+  std::shared_ptr<std::counting_semaphore<kAtOnce>> free_ =
+      std::make_shared<std::counting_semaphore<kAtOnce>>(kAtOnce);
 };
 
 }  // namespace registry_backend::server

@@ -1,148 +1,78 @@
 #include "exporter/server/server.h"
 
 #include <httplib.h>
-#include <netdb.h>
-#include <poll.h>
-#include <sys/socket.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <atomic>
-#include <cerrno>
 #include <cstring>
-#include <limits>
 #include <mutex>
-#include <set>
-#include <thread>
+#include <optional>
 #include <utility>
 
-#include "exporter/common/time.h"
+#include "exporter/server/connection.h"
+#include "exporter/server/connection_table.h"
+#include "exporter/server/gzip.h"
+#include "exporter/server/listener.h"
+#include "exporter/server/refusal.h"
+#include "exporter/server/request_reader.h"
 
 namespace registry_backend::server {
 namespace {
 
-constexpr int kBacklog = 511;
-constexpr std::size_t kThreads = 32;
-constexpr std::size_t kMaxBodyBytes = std::size_t{64} * 1024;
-constexpr time_t kKeepAliveSeconds = 5;
 constexpr std::size_t kRequestsAConnection = 1000;
 constexpr std::size_t kPieceBytes = std::size_t{16} * 1024;
-constexpr std::size_t kMaxHeadBytes = std::size_t{64} * 1024;
+// What a client that was refused may still send before the connection is cut, so that it reads the
+// refusal.
+constexpr std::size_t kUnwantedBytes = std::size_t{2} * 1024 * 1024;
+constexpr auto kUnwantedTime = std::chrono::seconds(2);
+// A thread's stack takes memory only as far as it is used; reading YAML that is nested uses most.
+constexpr std::size_t kStackBytes = std::size_t{4} * 1024 * 1024;
+constexpr std::size_t kOtherFiles = 512;
 
-// One client's bytes, without httplib's own stream: that one waits anew for every byte, so that a
-// slow client would hold its thread, and Stop, for as long as it likes.
-class Connection final : public httplib::Stream {
+// What httplib gets to read: a head that is known to be in order. What it writes goes to the
+// client.
+class RequestStream final : public httplib::Stream {
  public:
-  Connection(socket_t socket, const ServerOptions& options) : socket_(socket), options_(options) {}
+  RequestStream(std::string head, Connection& connection, Time until, std::function<void()> wrote)
+      : head_(std::move(head)),
+        unread_(head_),
+        connection_(connection),
+        until_(until),
+        wrote_(std::move(wrote)) {}
 
-  // Waits until a request begins; false: none will.
-  bool AwaitRequest() {
-    const Time now = Clock::now();
-    if (unread_.empty() && !Wait(POLLIN, now + std::chrono::seconds(kKeepAliveSeconds))) {
-      return false;
-    }
-    read_until_ = Clock::now() + options_.read_time;
-    write_until_ = read_until_ + options_.write_time;
-    may_read_ = kMaxHeadBytes;
-    return true;
-  }
-
-  // Whether a request ended before its end: what comes next may be the rest of it.
-  [[nodiscard]] bool broken() const { return broken_; }
-
-  // The request's fields are all there; httplib itself bounds its body.
-  void EndHead() { may_read_ = std::numeric_limits<std::size_t>::max(); }
-
-  bool is_readable() const override { return !unread_.empty() || Wait(POLLIN, read_until_); }
-  bool is_writable() const override { return Wait(POLLOUT, write_until_); }
+  bool is_readable() const override { return !unread_.empty(); }
+  bool is_writable() const override { return Clock::now() < until_; }
 
   ssize_t read(char* to, std::size_t size) override {
-    if (unread_.empty()) {
-      const ssize_t got = Wait(POLLIN, read_until_)
-                              ? recv(socket_, buffer_.data(), buffer_.size(), MSG_DONTWAIT)
-                              : -1;
-      if (got <= 0) {
-        broken_ = true;
-        return got;
-      }
-      unread_ = {buffer_.data(), static_cast<std::size_t>(got)};
-    }
-    const std::size_t count = std::min({size, unread_.size(), may_read_});
-    if (count == 0) {
-      broken_ = true;
-      return -1;
-    }
+    const std::size_t count = std::min(size, unread_.size());
     std::memcpy(to, unread_.data(), count);
     unread_.remove_prefix(count);
-    may_read_ -= count;
     return static_cast<ssize_t>(count);
   }
 
   ssize_t write(const char* from, std::size_t size) override {
-    if (!Wait(POLLOUT, write_until_)) return -1;
-    return send(socket_, from, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const std::size_t sent = connection_.Write({from, size}, until_);
+    if (sent == 0) return -1;
+    wrote_();
+    return static_cast<ssize_t>(sent);
   }
 
   void get_remote_ip_and_port(std::string&, int&) const override {}
   void get_local_ip_and_port(std::string&, int&) const override {}
-  socket_t socket() const override { return socket_; }
+  // httplib serves nothing on a number that select() could not take; it is never used.
+  socket_t socket() const override { return 0; }
 
  private:
-  // Until the socket is ready, or closed, which reading or writing will tell.
-  [[nodiscard]] bool Wait(short event, Time until) const {
-    while (true) {
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
-      if (left <= 0) return false;
-      pollfd waiting{socket_, event, 0};
-      const int ready = poll(&waiting, 1, static_cast<int>(left));
-      if (ready >= 0 || errno != EINTR) return ready > 0;
-    }
-  }
-
-  const socket_t socket_;
-  const ServerOptions& options_;
-  std::array<char, 4096> buffer_{};
-  std::string_view unread_;  // in buffer_
-  std::size_t may_read_ = 0;
-  bool broken_ = false;
-  Time read_until_;
-  Time write_until_;
+  const std::string head_;
+  std::string_view unread_;
+  Connection& connection_;
+  const Time until_;
+  const std::function<void()> wrote_;
 };
-
-// Makes the request one that httplib reads as it is meant. False: where it ends is not certain, so
-// the connection cannot serve another one.
-bool Prepare(httplib::Request& request) {
-  // Ranges need not be served (RFC 9110 §14.2), and httplib would cut the body of a 200.
-  request.ranges.clear();
-  const bool encoded =  // refused, its body unread
-      request.has_header("Transfer-Encoding") || request.has_header("Content-Encoding");
-  const std::size_t lengths = request.get_header_value_count("Content-Length");
-  if (lengths == 0 && !encoded) {
-    request.set_header("Content-Length", "0");  // RFC 9112 §6.3; httplib would read on
-    return true;
-  }
-  const std::string length = request.get_header_value("Content-Length");
-  const bool is_number =
-      !length.empty() && length.find_first_not_of("0123456789") == std::string::npos;
-  const bool is_read = request.method != "GET" && request.method != "HEAD" &&
-                       request.method != "OPTIONS";  // httplib leaves their bodies lying
-  return lengths == 1 && !encoded && is_number && (is_read || length == "0");
-}
-
-bool HasNoBodyToRead(const httplib::Request& request) {
-  return request.method == "GET" || request.method == "HEAD" || request.method == "OPTIONS" ||
-         request.get_header_value("Content-Length") == "0";
-}
-
-Request Translate(const httplib::Request& from) {
-  Request request;
-  request.method = from.method;
-  request.path = from.path;
-  for (const auto& [name, value] : from.params) request.query.emplace(name, value);
-  for (const auto& [name, value] : from.headers) request.fields.emplace_back(name, value);
-  return request;
-}
 
 void Translate(Response from, httplib::Response& to) {
   to.status = from.status;
@@ -175,181 +105,263 @@ void Translate(Response from, httplib::Response& to) {
 
 }  // namespace
 
-// One address: a cpp-httplib server and the thread that accepts for it.
-class Server::Listener : private httplib::Server {
+// What all connections share.
+class Server::Core {
  public:
-  Listener(const ServerOptions& options, const Router& router, const Logger& logger)
-      : options_(options), logger_(logger) {
-    new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
-    set_tcp_nodelay(true);
-    set_keep_alive_timeout(kKeepAliveSeconds);
+  Core(ServerOptions options, Router router, Logger logger, std::unique_ptr<Security> security)
+      : options_(std::move(options)),
+        router_(std::move(router)),
+        logger_(std::move(logger)),
+        security_(std::move(security)),
+        table_({.connections = options_.max_connections, .handshakes = options_.max_handshakes}) {}
+
+  Result<std::vector<ListenAddress>> Start();
+  void Stop();
+
+ private:
+  class Conversation;
+  struct Guest;
+
+  void Take(int socket);
+  void Serve(int socket);
+  void Join(std::optional<pthread_t> next);
+  static void* RunThread(void* guest);
+
+  const ServerOptions options_;
+  const Router router_;
+  const Logger logger_;
+  const std::unique_ptr<Security> security_;
+  ConnectionTable table_;
+  BodyPacker packer_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::mutex mutex_;
+  std::optional<pthread_t> ended_;  // guarded by mutex_: the thread to be joined next
+};
+
+// One client's requests and the answers. httplib takes targets apart and writes answers; what it
+// would read too trustingly, it does not get to see.
+class Server::Core::Conversation : private httplib::Server {
+ public:
+  Conversation(Core& core, int socket) : core_(core), socket_(socket), connection_(socket) {
+    svr_sock_ = socket;  // else httplib takes itself for stopped
     set_keep_alive_max_count(kRequestsAConnection);
-    set_payload_max_length(kMaxBodyBytes);
-    // Without SO_REUSEPORT, which httplib sets: a second process must not share the port unseen.
-    set_socket_options([](socket_t socket) {
-      const int on = 1;
-      setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    });
-    const auto handle = [&router](const httplib::Request& request, httplib::Response& response) {
-      Translate(router.Handle(Translate(request)), response);
-    };
-    set_pre_routing_handler([handle](const httplib::Request& request, httplib::Response& response) {
-      // httplib bounds neither a chunked body nor what is unpacked from a compressed one.
-      if (request.has_header("Transfer-Encoding")) {
-        Translate(Response::Text(411, "411 length required"), response);
-      } else if (request.has_header("Content-Encoding")) {
-        Translate(Response::Text(415, "415 unsupported media type"), response);
-      } else if (HasNoBodyToRead(request)) {
-        handle(request, response);
-      } else {
-        return HandlerResponse::Unhandled;  // httplib reads the body, then calls one of those below
-      }
+    set_keep_alive_timeout(
+        std::chrono::duration_cast<std::chrono::seconds>(core.options_.idle_time).count());
+    set_pre_routing_handler([this](const httplib::Request& from, httplib::Response& to) {
+      Translate(Answer(from), to);
       return HandlerResponse::Handled;
     });
-    const std::string any = "[^]*";
-    Post(any, handle);
-    Put(any, handle);
-    Patch(any, handle);
-    Delete(any, handle);
-    set_exception_handler([&logger](const httplib::Request& request, httplib::Response& response,
-                                    const std::exception_ptr& thrown) {
-      std::string what = "unknown";
-      try {
-        std::rethrow_exception(thrown);
-      } catch (const std::exception& exception) {
-        what = exception.what();
-      } catch (...) {
-      }
-      logger.Error("A request could not be answered", {{"path", request.path}, {"err", what}});
-      Translate(Response::Text(500, "500 internal server error"), response);
+    set_exception_handler([this](const httplib::Request& from, httplib::Response& to,
+                                 const std::exception_ptr& thrown) { Log(from, to, thrown); });
+    set_post_routing_handler([this](const httplib::Request&, httplib::Response& to) {
+      to.headers.erase("Accept-Ranges");  // ranges are not served
+      if (state_ == nullptr) return;
+      for (const auto& [name, value] : state_->options.headers) to.set_header(name, value);
     });
   }
 
-  ~Listener() override {
-    Close();
-    Join();
-    if (!begun_ && svr_sock_ != INVALID_SOCKET) ::close(svr_sock_);
-  }
-  Listener(const Listener&) = delete;
-  Listener& operator=(const Listener&) = delete;
-
-  // The port bound, or the error.
-  Result<ListenAddress> Bind(const ListenAddress& wanted) {
-    const auto failure = [&wanted](const char* why) {
-      return Error{ErrorKind::kInternal, "cannot listen on " + wanted.text() + ": " + why};
-    };
-    if (!wanted.host.empty()) {
-      addrinfo* found = nullptr;
-      const int fault = getaddrinfo(wanted.host.c_str(), nullptr, nullptr, &found);
-      if (fault != 0) return failure(gai_strerror(fault));
-      freeaddrinfo(found);
+  void Run() {
+    if (core_.security_ != nullptr) state_ = core_.security_->Current();
+    if (state_ != nullptr && state_->tls != nullptr && !Secure()) return;
+    const ServerOptions& options = core_.options_;
+    RequestReader reader(connection_, {options.idle_time, options.read_time});
+    for (std::size_t left = kRequestsAConnection; left > 0; --left) {
+      core_.table_.Wait(socket_);
+      RequestReader::Received received = reader.Next();
+      if (core_.security_ != nullptr) state_ = core_.security_->Current();
+      if (received.refusal) return Refuse(received.refusal->status);
+      if (!received.head) return;
+      head_ = *std::move(received.head);
+      const bool last = left == 1 || !head_.keep_alive;
+      if (!Serve(received.begun, last) || last) break;
     }
-    ListenAddress bound = wanted;
-    int port = -1;
-    if (wanted.host.empty()) {
-      port = BindTo("::", wanted.port);  // serves IPv4 too
-      if (port < 0) port = BindTo("0.0.0.0", wanted.port);
-    } else {
-      port = BindTo(wanted.host, wanted.port);
-    }
-    if (port < 0) return failure(std::strerror(errno));
-    ::listen(svr_sock_, kBacklog);  // again: httplib asks for a backlog of 5
-    bound.port = static_cast<std::uint16_t>(port);
-    return bound;
-  }
-
-  void Begin() {
-    begun_ = true;
-    thread_ = std::thread([this] {
-      if (!listen_after_bind()) logger_.Error("An address is no longer listened on");
-      ended_ = true;
-    });
-  }
-
-  // Accepts no more and ends what is open. Join then waits for routes only, not for clients.
-  void Close() {
-    if (!thread_.joinable()) return;
-    while (!is_running() && !ended_) std::this_thread::yield();
-    stop();
-    const std::lock_guard lock(mutex_);
-    closing_ = true;
-    for (const socket_t socket : open_) ::shutdown(socket, SHUT_RDWR);
-  }
-
-  void Join() {
-    if (thread_.joinable()) thread_.join();
+    connection_.Finish(kUnwantedBytes, Clock::now() + kUnwantedTime);
   }
 
  private:
-  int BindTo(const std::string& host, int port) {
-    if (port == 0) return bind_to_any_port(host);
-    return bind_to_port(host, port) ? port : -1;
+  // Only a client that has begun to speak is worth a handshake's memory.
+  bool Secure() {
+    const Time until = Clock::now() + core_.options_.handshake_time;
+    if (!connection_.AwaitBytes(until) || !core_.table_.BeginHandshake(socket_, until)) {
+      return false;
+    }
+    const bool done = connection_.Secure(state_->tls->Begin(socket_), until);
+    core_.table_.EndHandshake(socket_);
+    return done;
   }
 
-  // Called by httplib in a thread of its pool.
-  bool process_and_close_socket(socket_t socket) override {
-    if (Open(socket)) Serve(socket);
-    const std::lock_guard lock(mutex_);
-    open_.erase(socket);
-    ::shutdown(socket, SHUT_RDWR);
-    return ::close(socket) == 0;
-  }
-
-  bool Open(socket_t socket) {
-    const std::lock_guard lock(mutex_);
-    if (!closing_) open_.insert(socket);
-    return !closing_;
-  }
-
-  void Serve(socket_t socket) {
-    Connection connection(socket, options_);
-    bool last = false;
-    for (std::size_t left = kRequestsAConnection; !last && left > 0; --left) {
-      if (!connection.AwaitRequest()) return;
-      bool in_order = false;  // stays so where httplib cannot make out a request
-      const bool answered =
-          process_request(connection, left == 1, last, [&](httplib::Request& request) {
-            connection.EndHead();
-            in_order = Prepare(request);
-          });
-      last = last || !answered || !in_order || connection.broken();
+  void Refuse(int status) {
+    const Time until = Clock::now() + kUnwantedTime;
+    const Headers headers = state_ == nullptr ? Headers() : state_->options.headers;
+    if (connection_.WriteAll(RefusalText(status, headers), until)) {
+      connection_.Finish(kUnwantedBytes, until);
     }
   }
 
-  const ServerOptions& options_;
-  const Logger& logger_;
-  bool begun_ = false;
-  std::atomic<bool> ended_ = false;
-  std::mutex mutex_;
-  std::set<socket_t> open_;  // guarded by mutex_
-  bool closing_ = false;     // guarded by mutex_
-  std::thread thread_;
+  bool Serve(Time begun, bool last) {
+    until_ = Clock::now() + core_.options_.write_time;
+    if (const auto timeout = ScrapeTimeout(head_)) until_ = std::min(until_, begun + *timeout);
+    std::string head = head_.method + " " + head_.target + " HTTP/1.1\r\n";
+    if (last) head += "Connection: close\r\n";
+    RequestStream stream(head + "\r\n", connection_, until_,
+                         [this] { core_.table_.Took(socket_); });
+    bool closes = false;
+    return process_request(stream, last, closes, nullptr);
+  }
+
+  Response Answer(const httplib::Request& from) {
+    core_.table_.Work(socket_);
+    Request request;
+    request.method = from.method;
+    request.path = from.path;
+    for (const auto& [name, value] : from.params) request.query.emplace(name, value);
+    request.fields = std::move(head_.fields);
+    Response response = Route(request);
+    Pack(request, response);
+    core_.table_.Wait(socket_, response.body == nullptr ? 0 : response.body->size());
+    return response;
+  }
+
+  Response Route(const Request& request) {
+    const auto& open = core_.options_.open_paths;
+    if (state_ != nullptr && std::ranges::find(open, request.path) == open.end()) {
+      if (auto refusal = core_.security_->Refuse(*state_, request, until_)) return *refusal;
+    }
+    return core_.router_.Handle(request);
+  }
+
+  void Pack(const Request& request, Response& response) {
+    if (response.body == nullptr || !IsWorthPacking(response.content_type, response.body->size())) {
+      return;
+    }
+    response.fields.emplace_back("Vary", "Accept-Encoding");
+    if (!AcceptsGzip(request.Field("accept-encoding"))) return;
+    auto packed = core_.packer_.Pack(response.body);
+    if (packed->empty()) return;
+    response.body = std::move(packed);
+    response.fields.emplace_back("Content-Encoding", "gzip");
+  }
+
+  void Log(const httplib::Request& from, httplib::Response& to, const std::exception_ptr& thrown) {
+    std::string what = "unknown";
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const std::exception& exception) {
+      what = exception.what();
+    } catch (...) {
+    }
+    core_.logger_.Error("A request could not be answered", {{"path", from.path}, {"err", what}});
+    core_.table_.Wait(socket_);
+    Translate(Response::Text(500, "500 internal server error"), to);
+  }
+
+  Core& core_;
+  const int socket_;
+  Connection connection_;
+  std::shared_ptr<const Security::State> state_;  // null: everyone may ask, in plain HTTP
+  RequestHead head_;                              // of the request being served
+  Time until_;                                    // its answer is of no use later
 };
 
-Server::Server(ServerOptions options, Router router, Logger logger)
-    : options_(std::move(options)), router_(std::move(router)), logger_(std::move(logger)) {}
+struct Server::Core::Guest {
+  Core& core;
+  int socket;
+};
+
+Result<std::vector<ListenAddress>> Server::Core::Start() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    const rlim_t wanted = options_.max_connections + kOtherFiles;
+    files.rlim_cur = std::max(files.rlim_cur, std::min(wanted, files.rlim_max));
+    setrlimit(RLIMIT_NOFILE, &files);
+  }
+  std::vector<std::unique_ptr<Listener>> listeners;
+  std::vector<ListenAddress> bound;
+  for (const ListenAddress& address : options_.addresses) {
+    Result<std::unique_ptr<Listener>> listener = Listener::Bind(address);
+    if (!listener) return listener.error();
+    bound.push_back((*listener)->address());
+    listeners.push_back(*std::move(listener));
+  }
+  listeners_ = std::move(listeners);
+  for (const auto& listener : listeners_) {
+    listener->Begin([this](int socket) { Take(socket); });
+  }
+  return bound;
+}
+
+void Server::Core::Stop() {
+  table_.Close();
+  for (const auto& listener : listeners_) listener->Stop();
+  if (security_ != nullptr) security_->Stop();
+  table_.AwaitEmpty();
+  Join(std::nullopt);
+}
+
+// Each thread that ends waits for the one that ended before it, so that none is left behind.
+void Server::Core::Join(std::optional<pthread_t> next) {
+  std::optional<pthread_t> ended;
+  {
+    const std::lock_guard lock(mutex_);
+    ended = std::exchange(ended_, next);
+  }
+  if (ended) pthread_join(*ended, nullptr);
+}
+
+// Called by a listener's thread.
+void Server::Core::Take(int socket) {
+  if (!table_.Enter(socket)) {
+    ::close(socket);
+    return;
+  }
+  auto guest = std::make_unique<Guest>(Guest{*this, socket});
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, kStackBytes);
+  pthread_t thread{};
+  const bool runs = pthread_create(&thread, &attributes, &Core::RunThread, guest.get()) == 0;
+  pthread_attr_destroy(&attributes);
+  if (runs) {
+    static_cast<void>(guest.release());  // the thread's now
+    return;
+  }
+  table_.Leave(socket);
+  ::close(socket);
+}
+
+void* Server::Core::RunThread(void* guest) {
+  const std::unique_ptr<Guest> mine(static_cast<Guest*>(guest));
+  mine->core.Serve(mine->socket);
+  return nullptr;
+}
+
+void Server::Core::Serve(int socket) {
+  try {
+    Conversation(*this, socket).Run();
+  } catch (const std::exception& exception) {
+    logger_.Error("A connection could not be served", {{"err", exception.what()}});
+  }
+  Join(pthread_self());
+  // With the last one gone, there may be no core any more.
+  const bool gives_back = table_.Leave(socket);
+  ::close(socket);
+  if (gives_back) malloc_trim(0);
+}
+
+Server::Server(ServerOptions options, Router router, Logger logger,
+               std::unique_ptr<Security> security)
+    : core_(std::make_unique<Core>(std::move(options), std::move(router), std::move(logger),
+                                   std::move(security))) {}
 
 Server::~Server() { Stop(); }
 
 Status Server::Start() {
-  for (const ListenAddress& address : options_.addresses) {
-    auto listener = std::make_unique<Listener>(options_, router_, logger_);
-    Result<ListenAddress> bound = listener->Bind(address);
-    if (!bound) {
-      listeners_.clear();
-      bound_.clear();
-      return bound.error();
-    }
-    bound_.push_back(*std::move(bound));
-    listeners_.push_back(std::move(listener));
-  }
-  for (const auto& listener : listeners_) listener->Begin();
+  Result<std::vector<ListenAddress>> bound = core_->Start();
+  if (!bound) return bound.error();
+  bound_ = *std::move(bound);
   return Ok();
 }
 
-void Server::Stop() {
-  for (const auto& listener : listeners_) listener->Close();
-  for (const auto& listener : listeners_) listener->Join();
-}
+void Server::Stop() { core_->Stop(); }
 
 }  // namespace registry_backend::server

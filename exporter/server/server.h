@@ -9,20 +9,29 @@
 #include "exporter/common/time.h"
 #include "exporter/server/listen_address.h"
 #include "exporter/server/router.h"
+#include "exporter/server/security.h"
 
 namespace registry_backend::server {
 
 struct ServerOptions {
   std::vector<ListenAddress> addresses;
+  std::size_t max_connections = 512;  // then the one ends that waits longest for its client
+  std::size_t max_handshakes = 32;    // at once; likewise
+  Duration handshake_time = std::chrono::seconds(5);
+  Duration idle_time = std::chrono::seconds(5);    // until a request begins
   Duration read_time = std::chrono::seconds(10);   // from a request's first byte to its last
   Duration write_time = std::chrono::seconds(60);  // from there to the last byte of the answer
+  std::vector<std::string> open_paths;             // need no password and have no rate limit
 };
 
-// Serves a Router over HTTP/1.1 with threads of its own. A route that throws is answered with a
-// bare 500 and logged.
+// Serves a Router over HTTP/1.1, plain or in TLS, with a thread for each connection. A client that
+// is slow, silent or worse costs no more than one of a bounded number of those. A route that throws
+// is answered with a bare 500 and logged.
 class Server {
  public:
-  Server(ServerOptions options, Router router, Logger logger);
+  // `security`: who may ask; null: everyone, without TLS.
+  Server(ServerOptions options, Router router, Logger logger,
+         std::unique_ptr<Security> security = nullptr);
   ~Server();  // as Stop
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -38,13 +47,10 @@ class Server {
   [[nodiscard]] const std::vector<ListenAddress>& addresses() const { return bound_; }
 
  private:
-  class Listener;
+  class Core;
 
-  const ServerOptions options_;
-  const Router router_;
-  const Logger logger_;
+  const std::unique_ptr<Core> core_;
   std::vector<ListenAddress> bound_;
-  std::vector<std::unique_ptr<Listener>> listeners_;
 };
 
 }  // namespace registry_backend::server

@@ -3,18 +3,18 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "exporter/metrics/exposition.h"
 #include "exporter/metrics/process.h"
 #include "exporter/web/answers.h"
 #include "exporter/web/api.h"
+#include "exporter/web/metrics_page.h"
 #include "exporter/web/status_page.h"
 
 namespace registry_backend {
 namespace {
 
-server::Response Metrics(const server::Request& request, const BuildInfo& build,
-                         const Monitor& monitor, const HttpMetrics& http,
-                         const ConfigurationAccess& configuration) {
+std::vector<prometheus::MetricFamily> AllFamilies(const BuildInfo& build, const Monitor& monitor,
+                                                  const HttpMetrics& http,
+                                                  const ConfigurationAccess& configuration) {
   const std::shared_ptr<const Snapshot> snapshot = monitor.Current();
   std::vector<prometheus::MetricFamily> families = TargetFamilies(*snapshot);
   families.push_back(BuildInfoFamily(build));
@@ -25,10 +25,15 @@ server::Response Metrics(const server::Request& request, const BuildInfo& build,
   for (auto&& more : {StorageFamilies(*snapshot), http.Collect(), ProcessFamilies()}) {
     families.insert(families.end(), more.begin(), more.end());
   }
+  return families;
+}
+
+server::Response Metrics(const server::Request& request, MetricsPage& page) {
   const ExpositionFormat format = NegotiateFormat(request.Field("accept"));
   server::Response response;
   response.content_type = ContentType(format);
-  response.body = std::make_shared<const std::string>(WriteExposition(families, format));
+  response.body = page.Text(format);
+  response.fields.emplace_back("Vary", "Accept");
   return response;
 }
 
@@ -87,10 +92,11 @@ Result<server::Router> MakeRouter(const WebOptions& options, const BuildInfo& bu
                                   Monitor& monitor, const HttpMetrics& http,
                                   const ConfigurationAccess& configuration) {
   server::Router router;
-  router.Add("GET", "/-/healthy",
-             [](const server::Request&) { return server::Response::Text(200, "Healthy"); });
-  router.Add("GET", "/-/ready",
-             [](const server::Request&) { return server::Response::Text(200, "Ready"); });
+  router.AddUnlimited("GET", "/-/healthy", [](const server::Request&) {
+    return server::Response::Text(200, "Healthy");
+  });
+  router.AddUnlimited("GET", "/-/ready",
+                      [](const server::Request&) { return server::Response::Text(200, "Ready"); });
   router.Add("POST", "/-/scan", Lifecycle(options, [&monitor](const server::Request& request) {
                return Scan(request, monitor);
              }));
@@ -104,17 +110,18 @@ Result<server::Router> MakeRouter(const WebOptions& options, const BuildInfo& bu
   AddApi(router, monitor);
   if (options.telemetry_path != "/") {
     router.Add("GET", "/", [options, build, &monitor](const server::Request&) {
-      return StatusPage(*monitor.Current(), build, options);
+      return StatusPage(*monitor.Current(), build, options, WallClock::now());
     });
   }
   if (router.Has(options.telemetry_path)) {
     return Error{ErrorKind::kInternal, "--web.telemetry-path: " + options.telemetry_path +
                                            " is the path of something else"};
   }
-  router.Add("GET", options.telemetry_path,
-             [build, &monitor, &http, configuration](const server::Request& request) {
-               return Metrics(request, build, monitor, http, configuration);
-             });
+  const auto page = std::make_shared<MetricsPage>([build, &monitor, &http, configuration] {
+    return AllFamilies(build, monitor, http, configuration);
+  });
+  router.AddUnlimited("GET", options.telemetry_path,
+                      [page](const server::Request& request) { return Metrics(request, *page); });
   return router;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "exporter/common/time.h"
 #include "exporter/metrics/families.h"
 #include "exporter/monitor/snapshot.h"
 #include "exporter/server/message.h"
@@ -7,9 +8,9 @@
 
 namespace registry_backend {
 
-// The page at `/`: what is known of each target, for people. Pure; one document without scripts and
-// external resources.
+// The page at `/`: what is known of each target at `now`, for people. Pure; one document without
+// external resources, of as much use where no script runs.
 server::Response StatusPage(const Snapshot& snapshot, const BuildInfo& build,
-                            const WebOptions& options);
+                            const WebOptions& options, WallTime now);
 
 }  // namespace registry_backend

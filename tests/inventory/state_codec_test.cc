@@ -56,6 +56,8 @@ TargetState FullState() {
 
 TEST(StateCodec, GivesBackWhatItWasGiven) {
   TargetState state = FullState();
+  state.tags[0].digest = "sha256:d";
+  state.tags[0].layers = 8;
   state.newest->error = "plain";
   const Result<TargetState> decoded = DecodeState(EncodeState(state));
   ASSERT_TRUE(decoded) << decoded.error().message;
@@ -118,6 +120,18 @@ TEST(StateCodec, ReadsWhatWasWrittenBeforeThereWereTheseKeys) {
   EXPECT_EQ(decoded->newest->unpullable, ScanCounts{});
 }
 
+TEST(StateCodec, ReadsTagsThatWereWrittenWithoutDigestAndLayers) {
+  TargetState state = FullState();
+  auto json = nlohmann::json::parse(EncodeState(state));
+  for (auto& tag : json["tags"]) {
+    tag.erase("digest");
+    tag.erase("layers");
+  }
+  const Result<TargetState> decoded = DecodeState(json.dump());
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  EXPECT_EQ(decoded->tags, state.tags);
+}
+
 TEST(StateCodec, RefusesAListOfWhatIsUnresolvedThatIsNone) {
   const auto json = nlohmann::json::parse(EncodeState(FullState()));
   for (const char* list : {"5", "\"v1\"", "[1]", "{\"v1\":1}", "null"}) {
@@ -129,10 +143,13 @@ TEST(StateCodec, RefusesAListOfWhatIsUnresolvedThatIsNone) {
 
 TEST(StateCodec, RefusesAListOfTagsThatIsNone) {
   const auto json = nlohmann::json::parse(EncodeState(FullState()));
-  for (const char* list : {"5", "\"v1\"", "[1]", "null", R"({"v1":{}})", R"([{"tag":"v1"}])",
-                           R"([{"tag":"v1","media_type":"t","platforms":[],"blobs":1}])",
-                           R"([{"tag":"v1","media_type":"t","platforms":"","blobs":-1}])",
-                           R"([{"tag":"v1","media_type":"t","platforms":"","blobs":1},
+  for (const char* list :
+       {"5", "\"v1\"", "[1]", "null", R"({"v1":{}})", R"([{"tag":"v1"}])",
+        R"([{"tag":"v1","media_type":"t","platforms":[],"blobs":1}])",
+        R"([{"tag":"v1","media_type":"t","platforms":"","blobs":-1}])",
+        R"([{"tag":"v1","media_type":"t","platforms":"","blobs":1,"layers":"3"}])",
+        R"([{"tag":"v1","media_type":"t","platforms":"","blobs":1,"digest":3}])",
+        R"([{"tag":"v1","media_type":"t","platforms":"","blobs":1},
             {"tag":"v1","media_type":"t","platforms":"","blobs":1}])"}) {
     nlohmann::json changed = json;
     changed["tags"] = nlohmann::json::parse(list);

@@ -34,9 +34,9 @@ ScanResult Scan(ScanOutcome outcome = ScanOutcome::kComplete) {
   return result;
 }
 
-const TagSummary kIndex = {"v4", "type/index", "linux/amd64,linux/arm64", 7};
-const TagSummary kImage = {"v3", "type/image", "", 3};
-const TagSummary kChart = {"v1", "type/image", "", 1};
+const TagSummary kIndex = {"v4", "type/index", "linux/amd64,linux/arm64", 7, "sha256:index", 4};
+const TagSummary kImage = {"v3", "type/image", "", 3, "sha256:amd64", 2};
+const TagSummary kChart = {"v1", "type/image", "", 1, "sha256:chart", 1};
 
 TEST(TagSummary, SaysWhatIsBelowATag) {
   EXPECT_THAT(SummariseTags(Scan(), 20), ElementsAre(kIndex, kImage, kChart));
@@ -88,7 +88,8 @@ TEST(TagSummary, WhatManyTagsMakeOfOneLargeManifestIsLeftOut) {
   ScanResult scan = Scan();
   scan.manifests["sha256:amd64"].layers.assign(300'000, "l");
   scan.tags = {{"v3", "sha256:amd64"}, {"v2", "sha256:amd64"}, {"v1", "sha256:chart"}};
-  EXPECT_THAT(SummariseTags(scan, 20), ElementsAre(TagSummary{"v3", "type/image", "", 2}));
+  EXPECT_THAT(SummariseTags(scan, 20),
+              ElementsAre(TagSummary{"v3", "type/image", "", 2, "sha256:amd64", 1}));
 }
 
 TEST(TagSummary, AnIndexThatNamesOneManifestManyTimesIsWalkedForSoLongOnly) {

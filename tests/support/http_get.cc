@@ -34,6 +34,7 @@ HttpAnswer Send(const std::string& method, const std::string& url, const std::st
   client.set_url_encode(false);
   client.set_decompress(options.decompress);
   client.set_follow_location(false);
+  client.set_tcp_nodelay(true);  // as Prometheus does
   if (!options.ca_file.empty()) client.set_ca_cert_path(options.ca_file.string());
 
   httplib::Request request;

@@ -274,28 +274,45 @@ TEST_F(RoutesTest, ThePageEscapesWhatItShows) {
   ASSERT_TRUE(Scanned(1, 1));
   const server::Response page = Ask("GET", "/");
   EXPECT_EQ(page.content_type, "text/html; charset=utf-8");
-  EXPECT_THAT(*page.body,
-              AllOf(HasSubstr("<h2>&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;</h2>"),
-                    HasSubstr("/nonexistent/&quot;&lt;b&gt;&amp;: No such file or directory"),
-                    HasSubstr("href=\"/m&quot;&gt;&lt;i&gt;\""), Not(HasSubstr("<script")),
-                    Not(HasSubstr("<b>")), Not(HasSubstr("<i>"))));
+  EXPECT_THAT(
+      *page.body,
+      AllOf(HasSubstr("<h2><bdi>&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;</bdi></h2>"),
+            HasSubstr("/nonexistent/&quot;&lt;b&gt;&amp;: No such file or directory"),
+            HasSubstr("href=\"/m&quot;&gt;&lt;i&gt;\""),
+            HasSubstr("?target=%3Cscript%3Ealert%28%271%27%29%3C%2Fscript%3E\""),
+            Not(HasSubstr("<script>alert")), Not(HasSubstr("<b>")), Not(HasSubstr("<i>"))));
   const std::map<std::string, std::string> fields(page.fields.begin(), page.fields.end());
-  EXPECT_EQ(fields.at("Content-Security-Policy"),
-            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
+  EXPECT_THAT(fields.at("Content-Security-Policy"),
+              ::testing::MatchesRegex("default-src 'none'; style-src 'sha256-[A-Za-z0-9+/=]+'; "
+                                      "script-src 'sha256-[A-Za-z0-9+/=]+'; base-uri 'none'; "
+                                      "form-action 'none'; frame-ancestors 'none'"));
   EXPECT_EQ(fields.at("X-Content-Type-Options"), "nosniff");
   EXPECT_EQ(fields.at("Referrer-Policy"), "no-referrer");
 }
 
-std::string Page(TargetSnapshot target) {
-  const server::Response page = StatusPage(
-      {{std::make_shared<const TargetSnapshot>(std::move(target))}}, kBuild, WebOptions());
-  return *page.body;
+const WallTime kNow = WallTime(seconds(1'795'424'400));  // 2026-11-23 09:00:00 UTC
+
+std::string Page(const std::vector<TargetSnapshot>& targets, WallTime now = kNow) {
+  Snapshot snapshot;
+  for (const TargetSnapshot& target : targets) {
+    snapshot.targets.push_back(std::make_shared<const TargetSnapshot>(target));
+  }
+  return *StatusPage(snapshot, kBuild, WebOptions(), now).body;
+}
+std::string Page(const TargetSnapshot& target, WallTime now = kNow) {
+  return Page(std::vector{target}, now);
+}
+
+// A time as the page writes it, and how far off it is.
+std::string At(const std::string& distance, const std::string& hour) {
+  return distance + " <span class=\"soft\"><time datetime=\"2026-11-23T" + hour +
+         ":00:00.000Z\">2026-11-23 " + hour + ":00:00 UTC</time></span>";
 }
 
 ScanResult FinishedScan(ScanOutcome outcome) {
   ScanResult result;
   result.outcome = outcome;
-  result.finished = WallTime(seconds(1'795'424'400));
+  result.finished = kNow;
   result.took = seconds(90);
   result.asked = {4, 10, 86};
   if (outcome != ScanOutcome::kComplete) {
@@ -310,14 +327,16 @@ ScanResult FinishedScan(ScanOutcome outcome) {
 TEST(StatusPage, BeforeAnyScan) {
   TargetSnapshot target{.name = "app"};
   EXPECT_THAT(Page(target), AllOf(HasSubstr("<dt>Newest scan</dt><dd class=\"\">none yet</dd>"),
-                                  HasSubstr("No endpoints are known yet."),
-                                  HasSubstr("version 1.2.3, revision abc"),
+                                  HasSubstr("<span class=\"badge none\">not scanned yet</span>"),
+                                  HasSubstr("None are known yet."), HasSubstr("No list yet: "),
+                                  HasSubstr("Version 1.2.3, revision abc"),
                                   Not(HasSubstr("<dt>Next scan</dt>")), Not(HasSubstr("1970-"))));
   target.scanning = true;
-  target.next_scan = WallTime(seconds(1'795'424'400));
+  target.next_scan = kNow + hours(3);
   EXPECT_THAT(Page(target),
               AllOf(HasSubstr("<dt>Now</dt><dd class=\"\">scanning</dd>"),
-                    HasSubstr("<dt>Next scan</dt><dd class=\"\">2026-11-23 09:00:00 UTC</dd>"),
+                    HasSubstr("<span class=\"badge none\">first scan</span>"),
+                    HasSubstr("<dt>Next scan</dt><dd class=\"\">" + At("in 3 h", "12") + "</dd>"),
                     Not(HasSubstr("none yet"))));
 }
 
@@ -325,53 +344,142 @@ TEST(StatusPage, AfterScans) {
   TargetSnapshot target{.name = "app"};
   registry_backend::Apply(FinishedScan(ScanOutcome::kComplete), {}, target.state);
   EXPECT_THAT(
-      Page(target),
-      AllOf(HasSubstr("<dt>Newest scan</dt><dd class=\"good\">complete</dd>"),
-            HasSubstr("<dt>Ended</dt><dd class=\"\">2026-11-23 09:00:00 UTC</dd>"),
+      Page(target, kNow + std::chrono::minutes(5)),
+      AllOf(HasSubstr("<span class=\"badge good\">up to date</span>"),
+            HasSubstr("<dt>Newest scan</dt><dd class=\"good\">complete</dd>"),
+            HasSubstr("<dt>Ended</dt><dd class=\"\">" + At("5 min ago", "09") + "</dd>"),
             HasSubstr("<dt>Took</dt><dd class=\"\">1m30s</dd>"),
             HasSubstr("<dt>Coverage</dt><dd class=\"\">100.0 %</dd>"),
             HasSubstr("<dt>Blobs</dt><dd class=\"\">86</dd>"),
-            HasSubstr("<tr><td class=\"host\">cdn.example</td><td>blobs</td><td class=\"good\">"
-                      "present</td><td>s3</td><td>eu-west-1</td><td>61</td>"
-                      "<td>2026-11-23 09:00:00 UTC</td><td>2026-11-23 09:00:00 UTC</td></tr>"),
-            Not(HasSubstr("class=\"error\""))));
+            HasSubstr("<th scope=\"row\"><code>cdn.example</code></th>"
+                      "<td data-label=\"Serves\">blobs</td>"
+                      "<td data-label=\"State\"><span class=\"badge good\">present</span></td>"
+                      "<td data-label=\"Provider\"><bdi>s3</bdi><small>bucket <bdi>b</bdi></small>"
+                      "</td><td data-label=\"Region\"><bdi>eu-west-1</bdi></td>"
+                      "<td data-label=\"Blobs\">61</td>"),
+            HasSubstr("\ncdn.example\n</textarea>"), Not(HasSubstr("class=\"note"))));
 
   registry_backend::Apply(FinishedScan(ScanOutcome::kPartial), {}, target.state);
   EXPECT_THAT(Page(target), AllOf(HasSubstr("<dt>Newest scan</dt><dd class=\"fair\">partial</dd>"),
-                                  HasSubstr("<p class=\"error\">too slow</p>"),
+                                  HasSubstr("<strong>The newest scan is not complete:</strong> "
+                                            "<bdi>too slow</bdi></p>"),
                                   HasSubstr("<dt>Coverage</dt><dd class=\"\">75.0 %</dd>")));
 
   registry_backend::Apply(FinishedScan(ScanOutcome::kFailed), {}, target.state);
-  EXPECT_THAT(Page(target), AllOf(HasSubstr("<dt>Newest scan</dt><dd class=\"bad\">failed</dd>"),
-                                  HasSubstr("<dt>Coverage</dt><dd class=\"\">75.0 %</dd>")));
+  EXPECT_THAT(Page(target),
+              AllOf(HasSubstr("<dt>Newest scan</dt><dd class=\"bad\">failed</dd>"),
+                    HasSubstr("(2 in a row without a complete one):</strong> <bdi>too slow</bdi>"),
+                    HasSubstr("<dt>Coverage</dt><dd class=\"\">75.0 %</dd>")));
+}
 
-  ScanResult moved = FinishedScan(ScanOutcome::kComplete);
-  moved.endpoints.clear();
-  registry_backend::Apply(moved, {}, target.state);
-  EXPECT_THAT(Page(target), HasSubstr("<td class=\"soft\">absent</td>"));
+TEST(StatusPage, ShowsWhatCameAndWentTheNewestFirst) {
+  TargetSnapshot target{.name = "app"};
+  ScanResult scan = FinishedScan(ScanOutcome::kComplete);
+  registry_backend::Apply(scan, {}, target.state);
+  EXPECT_THAT(Page(target), HasSubstr("None since "));
+  scan.finished += hours(1);
+  scan.endpoints.clear();
+  registry_backend::Apply(scan, {}, target.state);
+  const std::string page = Page(target, kNow + hours(3));
+  EXPECT_THAT(page, AllOf(HasSubstr("<span class=\"badge none\">absent</span><small>went 2 h ago"),
+                          HasSubstr("<li class=\"removed\"><span class=\"at\">2 h ago"),
+                          Not(HasSubstr("Latest changes"))));
+  for (int i = 2; i < 12; ++i) {
+    scan.finished += hours(1);
+    scan.endpoints = i % 2 == 0 ? FinishedScan(ScanOutcome::kComplete).endpoints
+                                : std::map<EndpointKey, SeenEndpoint>();
+    registry_backend::Apply(scan, {}, target.state);
+  }
+  const std::string folded = Page(target, kNow + hours(20));
+  EXPECT_THAT(folded, HasSubstr("<summary>6 earlier changes</summary>"));
+  EXPECT_LT(folded.find(">9 h ago"), folded.find("10 h ago"));
+  EXPECT_LT(folded.find("10 h ago"), folded.find("earlier changes"));
+}
+
+TEST(StatusPage, BeginsWithWhatAllTargetsHaveInCommon) {
+  TargetSnapshot moved{.name = "moved"};
+  ScanResult scan = FinishedScan(ScanOutcome::kComplete);
+  registry_backend::Apply(scan, {}, moved.state);
+  scan.endpoints.clear();
+  registry_backend::Apply(scan, {}, moved.state);
+  const std::string page = Page({TargetSnapshot{.name = "a&b"}, moved});
+  EXPECT_THAT(page, AllOf(HasSubstr("2 targets, as of "), HasSubstr("<h2>Latest changes</h2>"),
+                          HasSubstr(" · <a href=\"#target-2\"><bdi>moved</bdi></a></li>"),
+                          HasSubstr("<a href=\"#target-1\"><bdi>a&amp;b</bdi></a>"),
+                          HasSubstr("<section id=\"target-1\">"),
+                          HasSubstr("/api/v1/endpoints?target=a%26b\"")));
+}
+
+TEST(StatusPage, SaysWhatIsStale) {
+  TargetSnapshot target{.name = "app", .interval = hours(6)};
+  registry_backend::Apply(FinishedScan(ScanOutcome::kComplete), {}, target.state);
+  EXPECT_THAT(Page(target, kNow + hours(12)), HasSubstr(">up to date</span>"));
+  EXPECT_THAT(Page(target, kNow + hours(12) + seconds(1)),
+              HasSubstr("<span class=\"badge fair\">stale</span>"));
+}
+
+TEST(StatusPage, HoldsHostsAgainstThePolicy) {
+  TargetSnapshot target{.name = "app"};
+  registry_backend::Apply(FinishedScan(ScanOutcome::kComplete), {}, target.state);
+  EXPECT_THAT(Page(target), Not(HasSubstr("Approved")));
+  target.policy =
+      std::make_shared<const Policy>(Policy{{*HostPattern::Parse("other.example")}, {"us-east-1"}});
+  EXPECT_THAT(
+      Page(target),
+      AllOf(HasSubstr("<td data-label=\"Approved\"><span class=\"badge bad\">no</span></td>"),
+            HasSubstr("<bdi>eu-west-1</bdi> <span class=\"badge bad\">not allowed</span>")));
+}
+
+TEST(StatusPage, ShowsTheNewestTags) {
+  TargetSnapshot target{.name = "app"};
+  registry_backend::Apply(FinishedScan(ScanOutcome::kComplete), {}, target.state);
+  EXPECT_THAT(Page(target), Not(HasSubstr("<h3>Tags</h3>")));
+  const std::string digest = "sha256:" + std::string(64, 'd');
+  target.state.tags = {
+      {"v2", "application/vnd.oci.image.index.v1+json", "linux/amd64,linux/arm64", 9, digest, 7},
+      {"v1", "odd/type", "", 3}};
+  EXPECT_THAT(
+      Page(target),
+      AllOf(HasSubstr("<summary>2 newest of 4 tags</summary>"),
+            HasSubstr("<code>v2</code></th><td data-label=\"Digest\"><code title=\"" + digest +
+                      "\">sha256:dddddddddddd…</code></td>"
+                      "<td data-label=\"Type\"><bdi>OCI index</bdi></td>"
+                      "<td data-label=\"Platforms\"><bdi>linux/amd64, linux/arm64</bdi></td>"
+                      "<td data-label=\"Layers\">7</td><td data-label=\"Blobs\">9</td>"),
+            HasSubstr("<bdi>odd/type</bdi>")));
+}
+
+TEST(StatusPage, SaysWhatIsNotOnDisk) {
+  TargetSnapshot target{.name = "app"};
+  EXPECT_THAT(Page(target), Not(HasSubstr("disk")));
+  target.saved = false;
+  target.loaded = false;
+  EXPECT_THAT(Page(target), AllOf(HasSubstr("could not be written to disk"),
+                                  HasSubstr("could not be read at the start")));
 }
 
 TEST(StatusPage, CountsWhatHasNoAnswerAndWhatCannotBePulledOnlyWhereThereIsSome) {
   TargetSnapshot target{.name = "app"};
   ScanResult result = FinishedScan(ScanOutcome::kComplete);
   registry_backend::Apply(result, {}, target.state);
-  EXPECT_THAT(Page(target),
-              AllOf(Not(HasSubstr("<dt>Unresolved</dt>")), Not(HasSubstr("<dt>Unpullable</dt>"))));
+  EXPECT_THAT(Page(target), AllOf(Not(HasSubstr("unresolved")), Not(HasSubstr("unpullable"))));
 
   result.unpullable = {1, 2, 3};
   registry_backend::Apply(result, {}, target.state);
-  EXPECT_THAT(Page(target), AllOf(Not(HasSubstr("<dt>Unresolved</dt>")),
-                                  HasSubstr("<dt>Unpullable</dt><dd class=\"fair\">6</dd>")));
+  EXPECT_THAT(Page(target),
+              AllOf(Not(HasSubstr("unresolved")),
+                    HasSubstr("<dt>Manifests</dt><dd class=\"fair\">10, 2 unpullable</dd>")));
 
   registry_backend::Apply(FinishedScan(ScanOutcome::kPartial), {}, target.state);
-  EXPECT_THAT(Page(target), AllOf(HasSubstr("<dt>Unresolved</dt><dd class=\"fair\">25</dd>"),
-                                  Not(HasSubstr("<dt>Unpullable</dt>"))));
+  EXPECT_THAT(Page(target),
+              AllOf(HasSubstr("<dt>Blobs</dt><dd class=\"fair\">86, 25 unresolved</dd>"),
+                    Not(HasSubstr("unpullable"))));
 }
 
 TEST(StatusPage, NeedsNothingFromElsewhere) {
-  const std::string page = Page({.name = "app"});
+  const std::string page = Page(TargetSnapshot{.name = "app"});
   for (const std::string_view outside :
-       {"<script", "<link", "<img", "http://", "https://", "@import", "url("}) {
+       {" src=", "<link", "<img", "http://", "https://", "@import", "url(", " style="}) {
     EXPECT_THAT(page, Not(HasSubstr(std::string(outside))));
   }
 }

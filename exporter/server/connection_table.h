@@ -1,0 +1,91 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "exporter/common/time.h"
+
+namespace registry_backend::server {
+
+// All connections of a server, and what they may take together. Where there is no more of it, the
+// one that has waited longest for its client ends: whoever holds connections without using them
+// does not keep others out. Thread-safe.
+class ConnectionTable {
+ public:
+  struct Limits {
+    std::size_t connections = 512;
+    std::size_t handshakes = 32;
+    std::size_t held_bytes = std::size_t{12} * 1024 * 1024;  // of answers being sent
+    // How long a handshake is left alone; a client that goes on needs less.
+    Duration handshake_grace = std::chrono::milliseconds(5);
+  };
+
+  explicit ConnectionTable(const Limits& limits) : limits_(limits) {}
+
+  // Takes in a connected socket, which waits for its client then. Makes room, for which it may wait
+  // a moment. False: there is none, or the table is closed; the socket stays out.
+  bool Enter(int socket);
+
+  // To be called before the socket is closed. True: so many have left that the memory they used is
+  // worth giving back to the system.
+  bool Leave(int socket);
+
+  // The connection waits for its client from now on: for a request, or to take an answer of that
+  // many bytes.
+  void Wait(int socket, std::size_t held_bytes = 0);
+
+  // It has taken some of the answer.
+  void Took(int socket);
+
+  // The connection is at work, and not to be ended.
+  void Work(int socket);
+
+  // Waits for its turn, which the newest has first: those who hold everything up came before it.
+  // False: it did not come in time, or the connection ends.
+  bool BeginHandshake(int socket, Time until);
+  void EndHandshake(int socket);
+
+  // Ends all and takes in no more.
+  void Close();
+
+  // Waits until all have left. After Close.
+  void AwaitEmpty();
+
+  [[nodiscard]] std::size_t size() const;
+
+ private:
+  struct Entry {
+    Time since;  // waits, or shakes hands
+    bool waits = true;
+    bool ended = false;
+    std::condition_variable* turn = nullptr;  // while it stands in line to shake hands
+    bool shakes_hands = false;
+    std::size_t held_bytes = 0;
+  };
+  using Entries = std::map<int, Entry>;
+
+  // The one that waits longest and may be ended. `lock` is held.
+  template <typename May>
+  Entries::iterator Longest(May may);
+  void End(Entries::value_type& entry);
+  // Ends the oldest handshake that has had its time, or says when there may be one.
+  Time EndStalledHandshake();
+  void WakeNewest();
+  void EndHolders(int besides);  // that one is not ended
+
+  const Limits limits_;
+  mutable std::mutex mutex_;
+  std::condition_variable left_;                // one has
+  Entries entries_;                             // guarded by mutex_, as all below
+  std::vector<std::condition_variable*> line_;  // to shake hands, the newest last
+  std::size_t leaving_ = 0;                     // entries that are ended
+  std::size_t handshakes_ = 0;                  // entries that shake hands
+  std::size_t held_bytes_ = 0;
+  std::size_t most_ = 0;  // entries at once since memory was given back
+  bool closed_ = false;
+};
+
+}  // namespace registry_backend::server

@@ -1,0 +1,263 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "exporter/server/server.h"
+#include "tests/support/eventually.h"
+#include "tests/support/http_get.h"
+#include "tests/support/stream_client.h"
+
+// Clients that are slow, silent or worse, each beside a scrape that has to be answered.
+namespace registry_backend::server {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::Eventually;
+using ::testing::HasSubstr;
+using testing::HttpGet;
+using ::testing::Not;
+using ::testing::StartsWith;
+using testing::StreamClient;
+using testing::StreamOptions;
+
+constexpr int kMany = 50;
+constexpr char kHalf[] = "GET / HTTP/1.1\r\nHost: x\r\nX-";
+// What no scrape takes; far below the deadlines that clients are given here.
+constexpr auto kPatience = seconds(5);
+
+class AttackTest : public ::testing::Test {
+ protected:
+  // `options` without an address.
+  void Start(ServerOptions options) {
+    options.addresses = {{"127.0.0.1", 0}};
+    Router router;
+    router.Add("GET", "/", [](const Request&) { return Response::Text(200, "root"); });
+    router.Add("POST", "/", [](const Request&) { return Response::Text(200, "posted"); });
+    router.Add("GET", "/large", [this](const Request&) {
+      ++large_;
+      Response response;
+      response.body = std::make_shared<const std::string>(kLarge, 'x');
+      return response;
+    });
+    server_ = std::make_unique<Server>(std::move(options), std::move(router), Logger());
+    ASSERT_TRUE(server_->Start());
+  }
+
+  // As patient as those who hold everything up.
+  static ServerOptions Patient(std::size_t max_connections = 512) {
+    return {.max_connections = max_connections,
+            .idle_time = seconds(60),
+            .read_time = seconds(60),
+            .write_time = seconds(60)};
+  }
+
+  [[nodiscard]] std::uint16_t port() const { return server_->addresses().at(0).port; }
+
+  void Crowd(const std::string& hello, int count = kMany, const StreamOptions& options = {}) {
+    for (int i = 0; i < count; ++i) {
+      crowd_.push_back(std::make_unique<StreamClient>(port(), options));
+      crowd_.back()->Send(hello);
+    }
+  }
+
+  // How many of the crowd the server has closed.
+  [[nodiscard]] int Closed() const {
+    return static_cast<int>(
+        std::ranges::count_if(crowd_, [](const auto& client) { return client->Closed(); }));
+  }
+
+  void ExpectScrapes() const {
+    for (int i = 0; i < 5; ++i) {
+      const auto answer =
+          HttpGet("http://127.0.0.1:" + std::to_string(port()) + "/", {.timeout = kPatience});
+      EXPECT_EQ(answer.status, 200) << answer.error;
+      EXPECT_EQ(answer.body, "root\n");
+    }
+  }
+
+  static constexpr std::size_t kLarge = std::size_t{4} * 1024 * 1024;
+  std::atomic<int> large_ = 0;
+  std::unique_ptr<Server> server_;
+  std::vector<std::unique_ptr<StreamClient>> crowd_;
+};
+
+TEST_F(AttackTest, SilentAndHalfOpenOnesKeepNobodyOut) {
+  Start(Patient());
+  Crowd("");
+  Crowd(kHalf);
+  Crowd("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf");
+  ExpectScrapes();
+  EXPECT_EQ(Closed(), 0) << "there is room for all";
+}
+
+TEST_F(AttackTest, WhereThereIsNoRoomTheOneEndsThatWaitsLongest) {
+  Start(Patient(10));
+  Crowd("", 10);
+  Crowd(kHalf, 4);
+  ExpectScrapes();
+  // One for each beyond ten; a scrape may still be there when the next one comes.
+  EXPECT_TRUE(Eventually(seconds(10), [&] { return Closed() >= 5; }));
+  EXPECT_LE(Closed(), 9);
+  EXPECT_TRUE(crowd_.front()->Closed());
+  EXPECT_FALSE(crowd_.back()->Closed());
+}
+
+TEST_F(AttackTest, NoMoreAreServedThanThereIsRoomFor) {
+  Start(Patient(10));
+  Crowd(kHalf, 60);
+  EXPECT_TRUE(Eventually(seconds(20), [&] { return Closed() == 50; })) << Closed();
+  ExpectScrapes();
+}
+
+TEST_F(AttackTest, SilenceHasAnEnd) {
+  Start({.idle_time = milliseconds(100)});
+  StreamClient silent(port());
+  EXPECT_EQ(silent.ReadAll(), "") << "there was no request to answer";
+}
+
+TEST_F(AttackTest, AHeadThatDribblesHasAnEnd) {
+  Start({.read_time = milliseconds(200)});
+  StreamClient slow(port());
+  std::atomic<bool> over = false;
+  std::thread dribble([&] {
+    slow.Send(kHalf);
+    while (!over && slow.Send("x")) std::this_thread::sleep_for(milliseconds(10));
+  });
+  const auto ended = Eventually(seconds(10), [&] { return slow.Closed() || !slow.Read().empty(); });
+  over = true;
+  dribble.join();
+  EXPECT_TRUE(ended) << "each byte gave it more time";
+}
+
+TEST_F(AttackTest, WhatComesTooLateIsToldSo) {
+  Start({.read_time = milliseconds(100)});
+  for (const char* half : {kHalf, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"}) {
+    StreamClient slow(port());
+    slow.Send(half);
+    EXPECT_THAT(slow.ReadAll(), StartsWith("HTTP/1.1 408 ")) << half;
+  }
+}
+
+TEST_F(AttackTest, ThoseWhoNeverReadKeepNobodyOutAndHaveAnEnd) {
+  ServerOptions options;
+  options.write_time = seconds(2);
+  Start(options);
+  Crowd("GET /large HTTP/1.1\r\nHost: x\r\n\r\n", 20, {.receive_bytes = 4096});
+  ExpectScrapes();
+  // Without reading, a close shows as a reset or not at all: that they are gone shows at the end.
+  EXPECT_TRUE(Eventually(seconds(10), [&] { return large_ == 20; }));
+  const auto begun = Clock::now();
+  server_->Stop();
+  EXPECT_LT(Clock::now() - begun, seconds(4));
+}
+
+TEST_F(AttackTest, AnswersThatNobodyReadsAreNotAllKept) {
+  Start(Patient());
+  // Twenty times 4 MiB is more than is kept.
+  Crowd("GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 20, {.receive_bytes = 4096});
+  ASSERT_TRUE(Eventually(seconds(20), [&] { return large_ == 20; }));
+  int whole = 0;
+  for (const auto& client : crowd_) whole += client->ReadAll().size() > kLarge ? 1 : 0;
+  EXPECT_LT(whole, 16);
+  EXPECT_GT(whole, 0);
+  ExpectScrapes();
+}
+
+TEST_F(AttackTest, AHugeHeadIsRefusedEarly) {
+  Start({});
+  StreamClient client(port());
+  client.Send("GET / HTTP/1.1\r\nHost: x\r\nX-A: ");
+  const std::string piece(65536, 'a');
+  std::size_t sent = 0;
+  while (sent < 200'000'000 && client.Send(piece)) sent += piece.size();
+  EXPECT_LT(sent, 20'000'000U);
+  ExpectScrapes();
+  StreamClient reader(port());
+  reader.Send("GET / HTTP/1.1\r\nHost: x\r\nX-A: " + piece + "\r\n\r\n");
+  EXPECT_THAT(reader.ReadAll(), StartsWith("HTTP/1.1 431 "));
+}
+
+TEST_F(AttackTest, AChunkedBodyIsNotReadAtAll) {
+  Start({});
+  StreamClient client(port());
+  client.Send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+  const std::string chunk = "10000\r\n" + std::string(65536, 'a') + "\r\n";
+  std::size_t sent = 0;
+  while (sent < 200'000'000 && client.Send(chunk)) sent += chunk.size();
+  EXPECT_LT(sent, 20'000'000U);
+  ExpectScrapes();
+}
+
+TEST_F(AttackTest, PipelinedRequestsAreAnsweredInTurnAndNotForEver) {
+  Start({});
+  std::string requests;
+  for (int i = 0; i < 10'000; ++i) requests += "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+  StreamClient client(port());
+  std::thread sender([&] { client.Send(requests); });
+  const std::string first = client.ReadAnswer();
+  ExpectScrapes();
+  const std::string rest = client.ReadAll();
+  sender.join();
+  EXPECT_THAT(first, StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(rest, HasSubstr("Connection: close"));
+}
+
+TEST_F(AttackTest, RandomBytesAreNoRequest) {
+  Start({.read_time = milliseconds(50)});
+  std::mt19937 random(7);
+  for (int i = 0; i < kMany; ++i) {
+    std::string bytes(1 + random() % 3000, '\0');
+    for (char& byte : bytes) byte = static_cast<char>(random());
+    if (i % 2 == 0) bytes += "\r\n\r\n";
+    StreamClient client(port());
+    client.Send(bytes);
+    EXPECT_THAT(client.ReadAll(), Not(StartsWith("HTTP/1.1 2"))) << i;
+  }
+  ExpectScrapes();
+}
+
+TEST_F(AttackTest, TheAnswerComesWithinTheTimeThatPrometheusGives) {
+  Start(Patient());
+  const auto begun = Clock::now();
+  StreamClient scraper(port(), {.receive_bytes = 4096});
+  scraper.Send(
+      "GET /large HTTP/1.1\r\nHost: x\r\nX-Prometheus-Scrape-Timeout-Seconds: 0.3\r\n\r\n");
+  std::this_thread::sleep_for(milliseconds(600));  // it does not read in time
+  EXPECT_LT(scraper.ReadAll().size(), kLarge);
+  EXPECT_LT(Clock::now() - begun, seconds(10));
+}
+
+TEST_F(AttackTest, ABodyThatIsAskedForIsTaken) {
+  Start({});
+  StreamClient client(port());
+  client.Send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+  EXPECT_EQ(client.ReadAnswer(), "HTTP/1.1 100 Continue\r\n\r\n");
+  client.Send("body");
+  EXPECT_THAT(client.ReadAnswer(), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_F(AttackTest, TextIsCompressedForThoseWhoTakeIt) {
+  Start({});
+  const std::string url = "http://127.0.0.1:" + std::to_string(port()) + "/large";
+  const auto packed = HttpGet(url, {.headers = {{"Accept-Encoding", "gzip"}}});
+  EXPECT_EQ(packed.Header("Content-Encoding"), "gzip");
+  EXPECT_EQ(packed.Header("Vary"), "Accept-Encoding");
+  EXPECT_LT(packed.body.size(), kLarge / 100);
+  const auto unpacked =
+      HttpGet(url, {.headers = {{"Accept-Encoding", "gzip"}}, .decompress = true});
+  EXPECT_EQ(unpacked.body, std::string(kLarge, 'x'));
+  const auto plain = HttpGet(url, {.headers = {{"Accept-Encoding", "gzip;q=0"}}});
+  EXPECT_EQ(plain.Header("Content-Encoding"), "");
+  EXPECT_EQ(plain.body.size(), kLarge);
+}
+
+}  // namespace
+}  // namespace registry_backend::server
