@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <set>
 
 namespace registry_backend::server {
 namespace {
@@ -59,7 +60,6 @@ bool ConnectionTable::Enter(int socket) {
 bool ConnectionTable::Leave(int socket) {
   const std::lock_guard lock(mutex_);
   const auto entry = entries_.find(socket);
-  held_bytes_ -= entry->second.held_bytes;
   if (entry->second.ended) --leaving_;
   entries_.erase(entry);
   left_.notify_all();
@@ -68,28 +68,35 @@ bool ConnectionTable::Leave(int socket) {
   return true;
 }
 
-void ConnectionTable::Wait(int socket, std::size_t held_bytes) {
+void ConnectionTable::Wait(int socket, const std::string* body) {
   const std::lock_guard lock(mutex_);
   Entry& entry = entries_.at(socket);
   entry.since = Clock::now();
   entry.waits = true;
-  held_bytes_ = held_bytes_ - entry.held_bytes + held_bytes;
-  entry.held_bytes = held_bytes;
-  EndHolders(socket);
+  entry.held = body;
+  entry.held_bytes = body == nullptr ? 0 : body->size();
+  if (entry.held_bytes > 0) EndHolders(socket);
+}
+
+std::size_t ConnectionTable::HeldBytes() const {
+  std::set<const void*> held;
+  std::size_t bytes = 0;
+  for (const auto& [unused, entry] : entries_) {
+    if (!entry.ended && held.insert(entry.held).second) bytes += entry.held_bytes;
+  }
+  return bytes;
 }
 
 void ConnectionTable::EndHolders(int besides) {
-  std::size_t held = held_bytes_;
-  for (const auto& [unused, entry] : entries_) held -= entry.ended ? entry.held_bytes : 0;
   const Time before = Clock::now() - kHoldGrace;
   const Entry* kept = &entries_.at(besides);
-  while (held > limits_.held_bytes) {
-    const bool spares = held <= 2 * limits_.held_bytes;
+  const std::size_t may_be_held = std::max(limits_.held_bytes, 4 * kept->held_bytes);
+  for (std::size_t held = HeldBytes(); held > may_be_held; held = HeldBytes()) {
+    const bool spares = held <= 2 * may_be_held;
     const auto longest = Longest([before, kept, spares](const Entry& entry) {
       return &entry != kept && entry.held_bytes > 0 && !(spares && entry.since > before);
     });
     if (longest == entries_.end()) return;
-    held -= longest->second.held_bytes;
     End(*longest);
   }
 }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <map>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "exporter/common/time.h"
@@ -18,7 +19,9 @@ class ConnectionTable {
   struct Limits {
     std::size_t connections = 512;
     std::size_t handshakes = 32;
-    std::size_t held_bytes = std::size_t{12} * 1024 * 1024;  // of answers being sent
+    // Of answers being sent, those that are shared counted once; or four times the newest one,
+    // where that is more: a few clients can be served whatever the size.
+    std::size_t held_bytes = std::size_t{12} * 1024 * 1024;
     // How long a handshake is left alone; a client that goes on needs less.
     Duration handshake_grace = std::chrono::milliseconds(5);
   };
@@ -33,9 +36,9 @@ class ConnectionTable {
   // worth giving back to the system.
   bool Leave(int socket);
 
-  // The connection waits for its client from now on: for a request, or to take an answer of that
-  // many bytes.
-  void Wait(int socket, std::size_t held_bytes = 0);
+  // The connection waits for its client from now on: for a request, or to take an answer with
+  // `body`, which is looked at in this call only.
+  void Wait(int socket, const std::string* body = nullptr);
 
   // It has taken some of the answer.
   void Took(int socket);
@@ -63,6 +66,7 @@ class ConnectionTable {
     bool ended = false;
     std::condition_variable* turn = nullptr;  // while it stands in line to shake hands
     bool shakes_hands = false;
+    const void* held = nullptr;  // tells answers apart, no more
     std::size_t held_bytes = 0;
   };
   using Entries = std::map<int, Entry>;
@@ -74,6 +78,7 @@ class ConnectionTable {
   // Ends the oldest handshake that has had its time, or says when there may be one.
   Time EndStalledHandshake();
   void WakeNewest();
+  [[nodiscard]] std::size_t HeldBytes() const;
   void EndHolders(int besides);  // that one is not ended
 
   const Limits limits_;
@@ -83,8 +88,7 @@ class ConnectionTable {
   std::vector<std::condition_variable*> line_;  // to shake hands, the newest last
   std::size_t leaving_ = 0;                     // entries that are ended
   std::size_t handshakes_ = 0;                  // entries that shake hands
-  std::size_t held_bytes_ = 0;
-  std::size_t most_ = 0;  // entries at once since memory was given back
+  std::size_t most_ = 0;                        // entries at once since memory was given back
   bool closed_ = false;
 };
 

@@ -218,7 +218,7 @@ class Server::Core::Conversation : private httplib::Server {
     request.fields = std::move(head_.fields);
     Response response = Route(request);
     Pack(request, response);
-    core_.table_.Wait(socket_, response.body == nullptr ? 0 : response.body->size());
+    core_.table_.Wait(socket_, response.body.get());
     return response;
   }
 

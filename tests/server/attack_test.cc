@@ -47,6 +47,12 @@ class AttackTest : public ::testing::Test {
       response.body = std::make_shared<const std::string>(kLarge, 'x');
       return response;
     });
+    router.Add("GET", "/shared", [this](const Request&) {
+      ++large_;
+      Response response;
+      response.body = shared_;
+      return response;
+    });
     server_ = std::make_unique<Server>(std::move(options), std::move(router), Logger());
     ASSERT_TRUE(server_->Start());
   }
@@ -83,7 +89,19 @@ class AttackTest : public ::testing::Test {
     }
   }
 
+  // Clients that ask for `path` of `size` bytes at once and read the answer when all have asked;
+  // how many get all of it.
+  int AskAndReadLater(const std::string& path, std::size_t size, int count) {
+    Crowd("GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", count,
+          {.receive_bytes = 4096});
+    EXPECT_TRUE(Eventually(seconds(20), [&] { return large_ == count; }));
+    return static_cast<int>(std::ranges::count_if(
+        crowd_, [size](const auto& client) { return client->ReadAll().size() > size; }));
+  }
+
   static constexpr std::size_t kLarge = std::size_t{4} * 1024 * 1024;
+  const std::shared_ptr<const std::string> shared_ =
+      std::make_shared<const std::string>(2 * kLarge, 'x');
   std::atomic<int> large_ = 0;
   std::unique_ptr<Server> server_;
   std::vector<std::unique_ptr<StreamClient>> crowd_;
@@ -162,13 +180,20 @@ TEST_F(AttackTest, ThoseWhoNeverReadKeepNobodyOutAndHaveAnEnd) {
 TEST_F(AttackTest, AnswersThatNobodyReadsAreNotAllKept) {
   Start(Patient());
   // Twenty times 4 MiB is more than is kept.
-  Crowd("GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 20, {.receive_bytes = 4096});
-  ASSERT_TRUE(Eventually(seconds(20), [&] { return large_ == 20; }));
-  int whole = 0;
-  for (const auto& client : crowd_) whole += client->ReadAll().size() > kLarge ? 1 : 0;
+  const int whole = AskAndReadLater("/large", kLarge, 20);
   EXPECT_LT(whole, 16);
   EXPECT_GT(whole, 0);
   ExpectScrapes();
+}
+
+TEST_F(AttackTest, AFewAreAnsweredHoweverLargeTheAnswerIs) {
+  Start(Patient());
+  EXPECT_EQ(AskAndReadLater("/large", kLarge, 4), 4);
+}
+
+TEST_F(AttackTest, AnAnswerThatManyShareIsKeptOnce) {
+  Start(Patient());
+  EXPECT_EQ(AskAndReadLater("/shared", shared_->size(), 20), 20);
 }
 
 TEST_F(AttackTest, AHugeHeadIsRefusedEarly) {
