@@ -103,9 +103,11 @@ Result<server::Router> MakeRouter(const WebOptions& options, const BuildInfo& bu
   if (configuration.reload) {
     router.Add("GET", "/config",
                [configuration](const server::Request&) { return Config(configuration); });
-    router.Add("POST", "/-/reload", Lifecycle(options, [configuration](const server::Request&) {
-                 return Reload(configuration);
-               }));
+    // Those who wait for a reload that hangs keep nobody from the page and the API.
+    router.AddUnlimited("POST", "/-/reload",
+                        Lifecycle(options, [configuration](const server::Request&) {
+                          return Reload(configuration);
+                        }));
   }
   AddApi(router, monitor);
   if (options.telemetry_path != "/") {

@@ -227,8 +227,8 @@ std::vector<ServerKind> Servers() {
                       .argv = {REGISTRY_BACKEND_EXPORTER, "serve", "--log.level", "error"}};
   };
   return {ours(1),
-          ours(15),
-          ours(150),
+          ours(17),
+          ours(168),
           {.name = "node_exporter", .argv = {"prometheus-node-exporter"}},
           {.name = "blackbox_exporter",
            .argv = {"prometheus-blackbox-exporter", "--config.file=" REGISTRY_BACKEND_SOURCE_DIR

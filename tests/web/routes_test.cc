@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <future>
+#include <latch>
 #include <memory>
+#include <thread>
 
 #include "exporter/inventory/apply.h"
 #include "exporter/web/status_page.h"
@@ -165,6 +168,35 @@ TEST_F(RoutesTest, AreAllInTheOpenApiDocument) {
   }
   EXPECT_THAT(documented, ::testing::UnorderedElementsAreArray(
                               MakeRouter({}, kBuild, *monitor_, http_, configuration)->Routes()));
+}
+
+TEST_F(RoutesTest, ReloadsThatHangKeepNobodyFromThePage) {
+  std::latch begun(20);
+  std::promise<void> may_end;
+  const std::shared_future<void> end = may_end.get_future().share();
+  const ConfigurationAccess configuration{[&begun, end] {
+                                            begun.count_down();
+                                            end.wait();
+                                            return Ok();
+                                          },
+                                          [] { return ReloadState(); },
+                                          [] { return std::string(); }};
+  const server::Router router =
+      *MakeRouter({.enable_lifecycle = true}, kBuild, *monitor_, http_, configuration);
+  std::vector<std::thread> reloads;
+  for (int i = 0; i < 20; ++i) {
+    reloads.emplace_back([&router] {
+      EXPECT_EQ(router.Handle({"POST", "/-/reload", {}, {}}).status, 200);
+    });
+  }
+  EXPECT_TRUE(Eventually(seconds(20), [&begun] { return begun.try_wait(); }));
+  auto page = std::async(std::launch::async, [&router] {
+    return router.Handle({"GET", "/", {}, {}}).status;
+  });
+  EXPECT_EQ(page.wait_for(seconds(20)), std::future_status::ready);
+  may_end.set_value();
+  for (std::thread& reload : reloads) reload.join();
+  EXPECT_EQ(page.get(), 200);
 }
 
 TEST_F(RoutesTest, SaysThatItLives) {
