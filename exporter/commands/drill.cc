@@ -117,7 +117,8 @@ std::string AfterStop(const std::optional<ShownDrill>& drill) {
   return fmt::format(
       "The host has vanished: RegistryBackendEndpointAdded resolves, "
       "RegistryBackendEndpointRemoved "
-      "fires.\nIts series end at {}, or at once with another drill --stop.\n",
+      "fires.\nIts series end at {}. Once Prometheus has seen this, another drill --stop ends "
+      "them.\n",
       drill->ends);
 }
 
