@@ -81,7 +81,7 @@ json DataOf(const Response& answer) {
 // Why an exporter did not do as it was told.
 std::string WhatIsWrong(const Response& answer, const DrillCommand& command) {
   const json body = json::parse(answer.body, nullptr, /*allow_exceptions=*/false);
-  const std::string error = body.is_object() ? Printable(TextIn(body, "error"), 512) : "";
+  std::string error = body.is_object() ? Printable(TextIn(body, "error"), 512) : "";
   if (answer.status == 401) {
     return command.access.username.empty() ? "it wants a password: --username and --password-file"
                                            : "it does not take this user name and password";

@@ -225,6 +225,41 @@ TEST_F(DrillTest, CallsThatOvertakeTheNetworkThreadLeaveTheLastWord) {
   EXPECT_EQ(loop_.loop.pending(), 0U);
 }
 
+TEST_F(DrillTest, StoppedAtTheVeryInstantOfItsEndItDoesNotSkipTheAbsence) {
+  const auto target = Target("a");
+  loop_.loop.At(loop_.Now() + minutes(10), [&] { monitor_->StopDrill(*target); });
+  Begin("a", minutes(10));
+  Advance(minutes(10));
+  loop_.Advance(seconds(0));
+  ASSERT_TRUE(Shown("a"));
+  EXPECT_FALSE(Shown("a")->present);
+  Advance(minutes(10));
+  EXPECT_EQ(Shown("a"), std::nullopt);
+}
+
+TEST_F(DrillTest, ManyThreadsMayCallAtOnce) {
+  const auto target = Target("a");
+  std::atomic<int> at_work = 4;
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&, begins = i % 2 == 0] {
+      for (int call = 0; call < 500; ++call) {
+        if (begins) {
+          monitor_->BeginDrill(*target, Serves::kBlobs, seconds(1));
+        } else {
+          monitor_->StopDrill(*target);
+        }
+      }
+      --at_work;
+    });
+  }
+  while (at_work > 0) loop_.Advance(milliseconds(100));
+  threads.clear();
+  while (Stop("a").accepted) continue;
+  EXPECT_EQ(Shown("a"), std::nullopt);
+  EXPECT_EQ(loop_.loop.pending(), 0U);
+}
+
 TEST_F(DrillTest, IsTimedByAClockThatNobodySets) {
   Begin("a", minutes(10));
   wall_ = kStart - hours(100);
@@ -246,12 +281,13 @@ TEST_F(DrillTest, OutlastsAnEditOfTheTargetButNotItsEnd) {
   EXPECT_EQ(Target("b")->repository, "team/a");
   ASSERT_TRUE(Shown("b"));
   EXPECT_FALSE(Begin("b", minutes(10)).accepted);
-  Advance(minutes(10));
-  EXPECT_FALSE(Shown("b")->present);
   Reload({MakeTarget("a"), MakeTarget("b")});
   EXPECT_TRUE(Shown("a"));
   EXPECT_EQ(Shown("b"), std::nullopt) << "it ended with its target";
-  EXPECT_TRUE(Begin("b", minutes(10)).accepted);
+  EXPECT_TRUE(Begin("b", minutes(20)).accepted);
+  Advance(minutes(10));
+  EXPECT_FALSE(Shown("a")->present);
+  EXPECT_TRUE(Shown("b")->present);
 }
 
 TEST_F(DrillTest, OfATargetThatIsGoneAlreadyThereIsNone) {
