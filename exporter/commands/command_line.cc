@@ -15,10 +15,12 @@
 #include "exporter/commands/build.h"
 #include "exporter/commands/completion.h"
 #include "exporter/commands/diff.h"
+#include "exporter/commands/drill.h"
 #include "exporter/commands/exit_code.h"
 #include "exporter/commands/healthcheck.h"
 #include "exporter/commands/scan.h"
 #include "exporter/commands/serve.h"
+#include "exporter/monitor/drill.h"
 
 namespace registry_backend {
 namespace {
@@ -39,6 +41,11 @@ const std::map<std::string, DiffFormat> kDiffFormats = {
     {"json", DiffFormat::kJson}, {"markdown", DiffFormat::kMarkdown}, {"text", DiffFormat::kText}};
 const std::map<std::string, AllowlistFormat> kAllowlistChoices(std::begin(kAllowlistFormats),
                                                                std::end(kAllowlistFormats));
+
+const std::map<std::string, Serves> kServesChoices = {{"api", Serves::kApi},
+                                                      {"blobs", Serves::kBlobs},
+                                                      {"manifests", Serves::kManifests},
+                                                      {"tokens", Serves::kTokens}};
 
 constexpr const char* kDefaultCommand = "serve";
 
@@ -109,7 +116,7 @@ CLI::App* AddServe(CLI::App& app, ServeCommand& command) {
         return path.starts_with("/") ? std::string() : "'" + path + "' does not begin with /";
       });
   serve->add_flag("--web.enable-lifecycle", command.web.enable_lifecycle,
-                  "Allow POST /-/scan and /-/reload");
+                  "Allow POST /-/scan, /-/reload and /-/drill");
   AddNumber(*serve, "--shard.index", command.shard.index, 0,
             "Which part of the targets to scan, from 0 (default 0)");
   AddNumber(*serve, "--shard.total", command.shard.total, 1,
@@ -196,13 +203,60 @@ CLI::App* AddAllowlist(CLI::App& app, AllowlistCommand& command) {
   return allowlist;
 }
 
+void AddExporterUrl(CLI::App& app, ExporterAccess& access) {
+  app.add_option("--url", access.url, "Of the exporter (default " + access.url + ")")
+      ->option_text("URL");
+  app.add_flag("--insecure-skip-verify", access.connection.insecure_skip_verify,
+               "Take any certificate");
+}
+
+CLI::App* AddDrill(CLI::App& app, DrillCommand& command) {
+  CLI::App* drill = app.add_subcommand(
+      "drill", "Have a running exporter show a marked host that comes and goes, to prove alerts");
+  AddExporterUrl(*drill, command.access);
+  ExporterAccess& access = command.access;
+  for (const auto& [flag, text, value, help] :
+       std::vector<std::tuple<std::string, std::string, std::string*, std::string>>{
+           {"--username", "NAME", &access.username, "User of the exporter's web server"},
+           {"--password-file", "FILE", &access.password_file,
+            "File with the password; - is standard input"},
+           {"--ca-file", "FILE", &access.connection.ca_file,
+            "Trust these certificates (PEM), not the system's"},
+           {"--cert-file", "FILE", &access.connection.cert_file,
+            "Certificate to show to the exporter (PEM)"},
+           {"--key-file", "FILE", &access.connection.key_file, "Its key (PEM)"},
+           {"--target", "NAME", &command.target, "At this target; needed where there are several"},
+       }) {
+    drill->add_option(flag, *value, help)->option_text(text);
+  }
+  for (const auto& [one, other] :
+       {std::pair("--username", "--password-file"), std::pair("--cert-file", "--key-file")}) {
+    drill->get_option(one)->needs(drill->get_option(other));
+    drill->get_option(other)->needs(drill->get_option(one));
+  }
+  CLI::Option* stop = drill->add_flag("--stop", command.stop, "End the one that is under way");
+  drill
+      ->add_option("--duration", command.duration,
+                   "How long the host is there, 1s to 1d (default " +
+                       std::string(kDefaultDrillDuration) + ")")
+      ->option_text("DURATION")
+      ->check([](const std::string& text) {
+        const Result<Duration> duration = ParseDrillDuration(text);
+        return duration ? std::string() : duration.error().message;
+      })
+      ->excludes(stop);
+  AddChoice(*drill, "--serves", command.serves, kServesChoices,
+            "What the host is said to serve (default blobs)")
+      ->excludes(stop);
+  drill->add_flag("--wait", command.wait, "Wait for its end; Ctrl-C has the host vanish")
+      ->excludes(stop);
+  return drill;
+}
+
 CLI::App* AddHealthcheck(CLI::App& app, HealthcheckCommand& command) {
   CLI::App* healthcheck =
       app.add_subcommand("healthcheck", "Ask a running exporter whether it is healthy");
-  healthcheck->add_option("--url", command.url, "Of the exporter (default " + command.url + ")")
-      ->option_text("URL");
-  healthcheck->add_flag("--insecure-skip-verify", command.insecure_skip_verify,
-                        "Take any certificate");
+  AddExporterUrl(*healthcheck, command.access);
   return healthcheck;
 }
 
@@ -280,6 +334,7 @@ int RunCommandLine(int argc, const char* const* argv) try {
   ScanCommand scan_command;
   DiffCommand diff_command;
   AllowlistCommand allowlist_command;
+  DrillCommand drill_command;
   HealthcheckCommand healthcheck_command;
   Shell shell = Shell::kBash;
   CLI::App app("Prometheus exporter for the storage hosts behind a container registry",
@@ -290,6 +345,7 @@ int RunCommandLine(int argc, const char* const* argv) try {
   const CLI::App* scan = AddScan(app, scan_command);
   const CLI::App* diff = AddDiff(app, diff_command);
   const CLI::App* allowlist = AddAllowlist(app, allowlist_command);
+  const CLI::App* drill = AddDrill(app, drill_command);
   const CLI::App* healthcheck = AddHealthcheck(app, healthcheck_command);
   const CLI::App* completion = AddCompletion(app, shell);
   std::vector<std::string> arguments = WithDefaultCommand(argc, argv);
@@ -315,6 +371,7 @@ int RunCommandLine(int argc, const char* const* argv) try {
   if (*scan) return RunScan(scan_command);
   if (*diff) return RunDiff(diff_command);
   if (*allowlist) return RunAllowlist(allowlist_command);
+  if (*drill) return RunDrill(drill_command);
   if (*healthcheck) return RunHealthcheck(healthcheck_command);
   if (*completion) {
     std::cout << CompletionScript(shell, DescribeProgram(app)) << std::flush;

@@ -2,11 +2,13 @@
 
 #include <chrono>
 #include <cstdio>
-#include <memory>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "exporter/commands/build.h"
 #include "exporter/commands/exit_code.h"
+#include "exporter/commands/running_exporter.h"
 #include "exporter/http/curl_transport.h"
 #include "exporter/http/network_loop.h"
 
@@ -18,20 +20,6 @@ constexpr std::chrono::seconds kDeadline{5};
 
 void PrintError(const std::string& message) {
   std::fprintf(stderr, "registry_backend_exporter: %s\n", message.c_str());
-}
-
-// Of /-/healthy below the exporter's own URL, which may have a path.
-Result<Url> HealthUrl(const std::string& text) {
-  Result<Url> base = Url::Parse(text);
-  if (!base) return base;
-  if (base->has_userinfo() || !base->query().empty()) {
-    return Error{ErrorKind::kInternal,
-                 base->shown() + ": expected a URL without a user name and a query"};
-  }
-  std::string path = base->path();
-  while (path.ends_with('/')) path.pop_back();
-  if (!path.ends_with(kPath)) path += kPath;
-  return Url::Parse(base->origin().text() + path);
 }
 
 Result<Response> Get(Request request) {
@@ -50,19 +38,19 @@ Result<Response> Get(Request request) {
 }  // namespace
 
 int RunHealthcheck(const HealthcheckCommand& command) {
-  Result<Url> url = HealthUrl(command.url);
-  if (!url) {
-    PrintError("--url: " + url.error().message);
+  ExporterAccess access = command.access;
+  while (access.url.ends_with('/')) access.url.pop_back();
+  if (access.url.ends_with(kPath)) access.url.resize(access.url.size() - kPath.size());
+  const Result<RunningExporter> exporter = RunningExporter::Make(access);
+  if (!exporter) {
+    PrintError(exporter.error().message);
     return kExitUsage;
   }
-  ConnectionOptions connection;
-  connection.insecure_skip_verify = command.insecure_skip_verify;
-  Request request{.url = *url,
-                  .body_use = BodyUse::kDiscard,
-                  .connection = std::make_shared<const ConnectionOptions>(std::move(connection))};
+  Request request = exporter->MakeRequest(Method::kGet, kPath);
+  request.body_use = BodyUse::kDiscard;
   const Result<Response> answer = Get(std::move(request));
   if (answer && answer->status == 200) return kExitComplete;
-  PrintError(answer ? url->shown() + ": status " + std::to_string(answer->status)
+  PrintError(answer ? exporter->Shown(kPath) + ": status " + std::to_string(answer->status)
                     : answer.error().message);
   return kExitFailed;
 }

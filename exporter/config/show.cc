@@ -5,7 +5,7 @@
 #include <array>
 #include <charconv>
 
-#include "exporter/config/duration.h"
+#include "exporter/common/duration.h"
 
 namespace registry_backend {
 namespace {

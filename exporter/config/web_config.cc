@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "exporter/config/duration.h"
+#include "exporter/common/duration.h"
 #include "exporter/config/yaml_reader.h"
 #include "exporter/config/yaml_text.h"
 #include "exporter/server/basic_auth.h"

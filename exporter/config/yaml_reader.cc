@@ -7,7 +7,7 @@
 #include <numeric>
 #include <utility>
 
-#include "exporter/config/duration.h"
+#include "exporter/common/duration.h"
 
 namespace registry_backend {
 namespace {

@@ -183,6 +183,7 @@ class EndpointFamilies {
       AddEndpoint(EndpointLabels(labels, key), record);
       if (record.present()) ++present[key.serves];
     }
+    if (target.drill) AddDrill(labels, *target.drill, state);
     for (const Serves serves : kAllServes) {
       endpoints_.Add(With(labels, {{"serves", std::string(ServesName(serves))}}),
                      CountOf(present, serves));
@@ -204,6 +205,16 @@ class EndpointFamilies {
   }
 
  private:
+  // Nothing but what the alerts on a change look at. A registry may name any host, and a series is
+  // there once.
+  void AddDrill(const Labels& target, const Drill& drill, const TargetState& state) {
+    const EndpointKey key{drill.serves, *Host::Parse(Drill::kHost)};
+    if (state.endpoints.contains(key)) return;
+    const Labels labels = EndpointLabels(target, key);
+    present_.Add(labels, drill.present ? 1 : 0);
+    changed_.Add(labels, UnixSeconds(drill.changed()));
+  }
+
   void AddEndpoint(const Labels& labels, const EndpointRecord& record) {
     present_.Add(labels, record.present() ? 1 : 0);
     info_.Add(With(labels, {{"provider", record.info.provider},

@@ -31,6 +31,8 @@ Monitor::Monitor(Network network, Storage storage, std::vector<TargetOptions> ta
       logger_(std::move(logger)),
       wall_clock_(std::move(wall_clock)),
       storage_(std::move(storage)),
+      drills_(network_.loop, wall_clock_, logger_,
+              [this](const std::string& key) { PublishDrill(key); }),
       published_(std::make_shared<const Snapshot>()) {
   const Status writable = storage_.TryToWrite();
   if (!writable) {
@@ -81,6 +83,14 @@ Monitor::ScanRequest Monitor::RequestScan(std::string_view name) {
     FreeClaims();
   });
   return ScanRequest::kAccepted;
+}
+
+Drills::Answer Monitor::BeginDrill(const TargetSnapshot& target, Serves serves, Duration duration) {
+  return drills_.Begin(KeyOf(target), target.name, serves, duration);
+}
+
+Drills::Answer Monitor::StopDrill(const TargetSnapshot& target) {
+  return drills_.Stop(KeyOf(target));
 }
 
 // Whether no scan of the target is under way; if so, one is from now on.
@@ -283,7 +293,24 @@ void Monitor::Publish(const Target& target) {
   published_.Set(std::move(next));
 }
 
-std::shared_ptr<const TargetSnapshot> Monitor::Picture(const Target& target) {
+// Of a target that went before its drill began there is none to show.
+void Monitor::PublishDrill(const std::string& key) {
+  const auto target = std::ranges::find(
+      targets_, key, [](const auto& candidate) { return KeyOf(candidate->options); });
+  if (target == targets_.end()) {
+    drills_.KeepOnly(Keys());
+  } else {
+    Publish(**target);
+  }
+}
+
+std::set<std::string> Monitor::Keys() const {
+  std::set<std::string> keys;
+  for (const auto& target : targets_) keys.insert(KeyOf(target->options));
+  return keys;
+}
+
+std::shared_ptr<const TargetSnapshot> Monitor::Picture(const Target& target) const {
   const TargetOptions& options = target.options;
   return std::make_shared<const TargetSnapshot>(
       TargetSnapshot{.name = options.name,
@@ -298,7 +325,8 @@ std::shared_ptr<const TargetSnapshot> Monitor::Picture(const Target& target) {
                      .report_file = target.store->ReportFile(target.state),
                      .loaded = target.loaded,
                      .saved = target.saved,
-                     .policy = options.policy});
+                     .policy = options.policy,
+                     .drill = drills_.Of(KeyOf(options))});
 }
 
 }  // namespace registry_backend

@@ -12,6 +12,7 @@
 
 #include "exporter/common/log.h"
 #include "exporter/common/published.h"
+#include "exporter/monitor/drill.h"
 #include "exporter/monitor/options.h"
 #include "exporter/monitor/snapshot.h"
 #include "exporter/monitor/worker.h"
@@ -55,6 +56,12 @@ class Monitor {
   // says that at least one scan begins. Thread-safe.
   ScanRequest RequestScan(std::string_view name);
 
+  // Begins a drill of a target of the current Snapshot, or ends it before its time; see Drills. The
+  // Snapshot shows it soon. It outlasts an edit of the target, but not a reload without it. Nothing
+  // of it is stored, so the exporter's end is its end. Thread-safe.
+  Drills::Answer BeginDrill(const TargetSnapshot& target, Serves serves, Duration duration);
+  Drills::Answer StopDrill(const TargetSnapshot& target);
+
   // Thread-safe.
   [[nodiscard]] std::shared_ptr<const Snapshot> Current() const { return published_.Get(); }
 
@@ -92,7 +99,9 @@ class Monitor {
   void LogChanges(const Target& target, const TargetState& state, WallTime at) const;
   void LogResult(const Target& target, const ScanResult& result) const;
   void Publish(const Target& target);
-  [[nodiscard]] static std::shared_ptr<const TargetSnapshot> Picture(const Target& target);
+  void PublishDrill(const std::string& key);
+  [[nodiscard]] std::set<std::string> Keys() const;
+  [[nodiscard]] std::shared_ptr<const TargetSnapshot> Picture(const Target& target) const;
 
   Network network_;
   const Logger logger_;
@@ -110,6 +119,7 @@ class Monitor {
   std::set<std::string> registries_;           // of targets_
   bool started_ = false;
 
+  Drills drills_;  // by KeyOf
   Published<Snapshot> published_;
   std::stop_source stopping_;  // ends what the worker waits for
   // Last: their tasks use the others.

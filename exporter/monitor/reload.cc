@@ -13,11 +13,6 @@ namespace {
 
 constexpr std::chrono::seconds kReloadTime(30);
 
-// What a target is known by from one configuration to the next.
-std::string KeyOf(const TargetOptions& options) {
-  return options.registry.registry.host().text() + "/" + options.registry.repository;
-}
-
 // Whether a scan by one is as good as a scan by the other.
 bool ScanAlike(const TargetOptions& a, const TargetOptions& b) {
   return a.registry == b.registry && a.credentials == b.credentials && a.scan == b.scan;
@@ -58,8 +53,7 @@ Status Monitor::Reload(std::vector<TargetOptions> targets) {
 
 // Reads what storage has of repositories that are new, and then replaces the targets.
 void Monitor::LoadArrivals(const std::shared_ptr<Reloading>& reloading) {
-  std::set<std::string> known;
-  for (const auto& target : targets_) known.insert(KeyOf(target->options));
+  const std::set<std::string> known = Keys();
   bool any = false;
   for (Arrival& arrival : reloading->arrivals) {
     if (known.contains(KeyOf(arrival.options))) continue;
@@ -124,6 +118,7 @@ void Monitor::Replace(Reloading& reloading) {
   TakeNames(were_scanning);
   LimitPace();
   NumberTargets();
+  drills_.KeepOnly(Keys());
   for (Target* target : to_schedule) Schedule(*target);
   for (Target* target : interrupted) BeginScan(*target);
   PublishAll();

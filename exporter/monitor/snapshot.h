@@ -7,6 +7,7 @@
 
 #include "exporter/inventory/policy.h"
 #include "exporter/inventory/target_state.h"
+#include "exporter/monitor/drill.h"
 
 namespace registry_backend {
 
@@ -26,6 +27,7 @@ struct TargetSnapshot {
   bool saved = true;        // what is known is on disk, as far as it was tried
   // What `state` is judged by when it is shown, so that another policy needs no scan. Null: none.
   std::shared_ptr<const Policy> policy;
+  std::optional<Drill> drill;  // the one under way; never part of `state`
 };
 
 // All targets at one instant, in the order of the configuration. Immutable.

@@ -2,6 +2,8 @@
 
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "exporter/discovery/scanner.h"
 #include "exporter/monitor/monitor.h"
@@ -36,6 +38,17 @@ struct Monitor::Target {
   std::size_t at_workers = 0;  // tasks that will come back to the network thread
   bool is_gone = false;        // no longer among the targets
 };
+
+// What a target is known by from one configuration to the next.
+inline std::string KeyOf(std::string_view registry, std::string_view repository) {
+  return std::string(registry) + "/" + std::string(repository);
+}
+inline std::string KeyOf(const TargetOptions& options) {
+  return KeyOf(options.registry.registry.host().text(), options.registry.repository);
+}
+inline std::string KeyOf(const TargetSnapshot& target) {
+  return KeyOf(target.registry, target.repository);
+}
 
 inline ReportSubject SubjectOf(const TargetOptions& options) {
   return {options.registry.registry, options.registry.repository};

@@ -11,6 +11,8 @@
 
 #include "exporter/report/allowlist.h"
 #include "exporter/web/answers.h"
+#include "exporter/web/drill_route.h"
+#include "exporter/web/one_target.h"
 
 namespace registry_backend {
 namespace {
@@ -66,7 +68,8 @@ Json FromTarget(const TargetSnapshot& target) {
                {"consecutive_failures", state.consecutive_failures},
                {"endpoints_dropped", state.dropped},
                {"newest_scan", FromScan(state.newest)},
-               {"newest_usable_scan", FromScan(state.newest_usable)}});
+               {"newest_usable_scan", FromScan(state.newest_usable)},
+               {"drill", target.drill ? FromDrill(*target.drill) : Json()}});
   return json;
 }
 
@@ -215,25 +218,13 @@ class StoredBody final : public server::BodySource {
   const StoredFile file_;
 };
 
-// The target that the query names, or the only one there is.
-const TargetSnapshot* FindOne(const Snapshot& snapshot, std::string_view name) {
-  if (name.empty() && snapshot.targets.size() == 1) return snapshot.targets.front().get();
-  const auto target = std::ranges::find(snapshot.targets, name, &TargetSnapshot::name);
-  return target == snapshot.targets.end() ? nullptr : target->get();
-}
-
 server::Response Report(const server::Request& request, const Monitor& monitor) {
-  const std::string_view name = request.Parameter("target");
   std::shared_ptr<const Snapshot> seen;
   // A report is removed once a snapshot names the next one.
   for (auto snapshot = monitor.Current(); snapshot != seen; snapshot = monitor.Current()) {
     seen = snapshot;
-    if (name.empty() && snapshot->targets.size() != 1) {
-      return JsonError(400, "there are " + std::to_string(snapshot->targets.size()) +
-                                " targets; name one: ?target=NAME");
-    }
-    const TargetSnapshot* target = FindOne(*snapshot, name);
-    if (target == nullptr) return UnknownTarget(name);
+    const auto [target, refusal] = FindOneTarget(*snapshot, request);
+    if (target == nullptr) return refusal;
     if (target->report_file.empty()) {
       return JsonError(404, "there was no scan of '" + target->name + "' yet that did not fail");
     }

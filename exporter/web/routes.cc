@@ -6,6 +6,7 @@
 #include "exporter/metrics/process.h"
 #include "exporter/web/answers.h"
 #include "exporter/web/api.h"
+#include "exporter/web/drill_route.h"
 #include "exporter/web/metrics_page.h"
 #include "exporter/web/status_page.h"
 
@@ -99,6 +100,9 @@ Result<server::Router> MakeRouter(const WebOptions& options, const BuildInfo& bu
                       [](const server::Request&) { return server::Response::Text(200, "Ready"); });
   router.Add("POST", "/-/scan", Lifecycle(options, [&monitor](const server::Request& request) {
                return Scan(request, monitor);
+             }));
+  router.Add("POST", "/-/drill", Lifecycle(options, [&monitor](const server::Request& request) {
+               return AnswerDrill(request, monitor);
              }));
   if (configuration.reload) {
     router.Add("GET", "/config",

@@ -58,23 +58,39 @@ std::string LatestChanges(const std::vector<page::Target>& targets, WallTime now
   return "<section>\n<h2>Latest changes</h2>\n" + page::Timeline(changes, now) + "</section>\n";
 }
 
-std::string Overview(const std::vector<page::Target>& targets, WallTime now) {
+std::string Overview(const Snapshot& snapshot, const std::vector<page::Target>& targets,
+                     WallTime now) {
   page::Table table("Targets", {"Target", "State", "Newest scan", "Coverage", "Hosts",
                                 "Last change", "Next scan"});
   const auto distance = [now](const std::optional<WallTime>& time) {
     return time ? page::Distance(*time, now) : std::string();
   };
-  for (const page::Target& target : targets) {
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    const page::Target& target = targets[i];
     const TargetState& state = *target.state;
     const auto present = std::ranges::count_if(
         state.endpoints, [](const auto& endpoint) { return endpoint.second.present(); });
-    table.AddRow({ToTarget(target), page::Standing(target),
+    table.AddRow({ToTarget(target),
+                  page::Standing(target) +
+                      (snapshot.targets[i]->drill ? " " + page::Badge(page::kFair, "drill") : ""),
                   state.newest ? distance(state.newest->finished) : "",
                   state.newest_usable ? page::Percent(state.newest_usable->coverage) : "",
                   std::to_string(present), distance(state.last_change),
                   target.scanning ? "scanning" : distance(target.next_scan)});
   }
   return "<section>\n<h2>Targets</h2>\n" + std::move(table).Take() + "</section>\n";
+}
+
+// Such a host looks like others to whoever sees it elsewhere.
+std::string DrillNote(const TargetSnapshot& target, WallTime now) {
+  if (!target.drill) return "";
+  const Drill& drill = *target.drill;
+  return fmt::format(
+      "<p class=\"note fair\"><strong>A drill is under way:</strong> {} ({}) is shown to "
+      "Prometheus "
+      "as if pulls needed it, and none does. It {} {}; its series end {}.</p>\n",
+      page::Code(Drill::kHost), ServesName(drill.serves), drill.present ? "vanishes" : "vanished",
+      page::WhenAndAgo(drill.vanishes, now), page::WhenAndAgo(drill.ends, now));
 }
 
 std::string OnDisk(const TargetSnapshot& target) {
@@ -101,14 +117,15 @@ std::string AllowlistLinks(const std::string& query) {
   return links;
 }
 
-std::string TargetSection(const TargetSnapshot& snapshot, const page::Target& target) {
+std::string TargetSection(const TargetSnapshot& snapshot, const page::Target& target,
+                          WallTime now) {
   const std::string query = "target=" + page::PercentEncode(target.name);
   std::string links;
   if (!snapshot.report_file.empty()) links += Link("/api/v1/report?" + query, "Report");
   links += Link("/api/v1/endpoints?" + query, "Endpoints as JSON") +
            Link("/api/v1/changes?" + query, "Changes as JSON");
-  return page::Opening(target) + OnDisk(snapshot) + page::Changes(target) +
-         page::Endpoints(target) + page::Tags(*target.state) +
+  return page::Opening(target) + DrillNote(snapshot, now) + OnDisk(snapshot) +
+         page::Changes(target) + page::Endpoints(target) + page::Tags(*target.state) +
          page::Allowlist(target, AllowlistLinks(query)) + "<p class=\"copy small\">" + links +
          "</p>\n</section>\n";
 }
@@ -132,9 +149,9 @@ server::Response StatusPage(const Snapshot& snapshot, const BuildInfo& build,
   }
   std::string html = page::Head("Registry Backend Exporter", /*policy_within=*/false) +
                      Header(targets.size(), options, now) + "<main>\n";
-  if (targets.size() > 1) html += LatestChanges(targets, now) + Overview(targets, now);
+  if (targets.size() > 1) html += LatestChanges(targets, now) + Overview(snapshot, targets, now);
   for (const page::Target& target : targets) {
-    html += TargetSection(*snapshot.targets[target.number - 1], target);
+    html += TargetSection(*snapshot.targets[target.number - 1], target, now);
   }
   html += fmt::format("</main>\n<footer>Version {}, revision {}</footer>\n",
                       page::Escape(build.version), page::Escape(build.revision)) +

@@ -267,12 +267,20 @@ TEST_F(ApiTest, IsWhatItsDocumentSays) {
          "POST /-/scan?target=app 202",
          "POST /-/scan?target=app 409",
          "POST /-/scan?target=x 404",
+         "POST /-/drill 400",
+         "POST /-/drill?target=x 404",
+         "POST /-/drill?target=app&stop=true 409",
+         "POST /-/drill?target=app 202",
+         "GET /api/v1/targets 200",
+         "POST /-/drill?target=app 409",
+         "POST /-/drill?target=app&stop=true 202",
+         "POST /-/drill?target=app&stop=true 202",
          "POST /-/reload 200"});
 }
 
 TEST_F(ApiTest, LifecycleCallsOfOtherSitesAreRefused) {
   ASSERT_TRUE(AwaitScans("app", 1));
-  for (const char* path : {"/-/scan", "/-/reload"}) {
+  for (const char* path : {"/-/scan", "/-/reload", "/-/drill"}) {
     for (const auto& field : {std::pair<std::string, std::string>{"Origin", "https://evil.example"},
                               {"Origin", "null"},
                               {"Sec-Fetch-Site", "cross-site"}}) {

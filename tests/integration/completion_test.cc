@@ -158,8 +158,9 @@ TEST_F(Completion, FishOffersTheSame) {
     EXPECT_EQ(run.err, "");
     return Lines(run.out);
   };
-  EXPECT_THAT(offered(""), UnorderedElementsAre("serve", "scan", "diff", "allowlist", "healthcheck",
-                                                "completion"));
+  EXPECT_THAT(offered(""), UnorderedElementsAre("serve", "scan", "diff", "allowlist", "drill",
+                                                "healthcheck", "completion"));
+  EXPECT_THAT(offered("drill --serves "), Contains("manifests"));
   EXPECT_THAT(offered("scan --out"), ElementsAre("--output"));
   EXPECT_THAT(offered("scan --output "),
               UnorderedElementsAre("json", "summary", "detailed", "html"));

@@ -496,5 +496,31 @@ TEST(HttpMetrics, CountAndTimeRequests) {
   }
 }
 
+TEST(TargetFamilies, ADrillIsNoneOfTheCountsAndHasTwoSeries) {
+  TargetSnapshot target = Target();
+  Apply(Scan(ScanOutcome::kComplete), {}, target.state);
+  target.policy = std::make_shared<const Policy>(
+      Policy{{*HostPattern::Parse("*.registry-backend.invalid")}, {"us-east-1"}});
+  const Series before = SeriesOf(target);
+  target.drill = {.serves = Serves::kManifests, .present = false, .vanishes = kEnd};
+  Series expected = before;
+  const std::string labels =
+      "{serves=\"manifests\",backend_host=\"drill.registry-backend.invalid\"}";
+  expected["endpoint_present" + labels] = 0;
+  expected["endpoint_changed_timestamp_seconds" + labels] = kEndSeconds;
+  EXPECT_EQ(SeriesOf(target), expected);
+}
+
+// Prometheus refuses a scrape that has one series twice.
+TEST(TargetFamilies, WhereARegistryNamesTheHostOfTheDrillThatIsWhatIsShown) {
+  TargetSnapshot target = Target();
+  ScanResult scan = Scan(ScanOutcome::kComplete);
+  scan.endpoints[Endpoint(Serves::kBlobs, std::string(Drill::kHost))] = {{}, 1};
+  Apply(scan, {}, target.state);
+  const Series before = SeriesOf(target);
+  target.drill = {.serves = Serves::kBlobs, .present = false, .vanishes = kEnd};
+  EXPECT_EQ(SeriesOf(target), before);
+}
+
 }  // namespace
 }  // namespace registry_backend

@@ -1,4 +1,4 @@
-#include "exporter/config/duration.h"
+#include "exporter/common/duration.h"
 
 #include <gtest/gtest.h>
 

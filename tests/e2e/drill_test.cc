@@ -1,0 +1,86 @@
+// The drill, from the command to the webhook: the shipped rules on the packaged servers.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/e2e/alertmanager_server.h"
+#include "tests/e2e/webhook_receiver.h"
+#include "tests/integration/exporter_process.h"
+#include "tests/integration/prometheus_server.h"
+#include "tests/support/eventually.h"
+#include "tests/support/temp_dir.h"
+
+namespace registry_backend::testing {
+namespace {
+
+using nlohmann::json;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+constexpr char kHost[] = "drill.registry-backend.invalid";
+constexpr char kAdded[] = "RegistryBackendEndpointAdded";
+constexpr char kRemoved[] = "RegistryBackendEndpointRemoved";
+
+std::string AlertmanagerConfig(const std::string& webhook) {
+  return "route: {receiver: all, group_by: [alertname], group_wait: 0s, group_interval: 1s}\n"
+         "receivers: [{name: all, webhook_configs: [{url: \"" +
+         webhook + "\"}]}]\n";
+}
+
+std::vector<json> AlertsIn(const std::vector<WebhookPost>& posts) {
+  std::vector<json> alerts;
+  for (const WebhookPost& post : posts) {
+    for (const json& alert : post.body.at("alerts")) alerts.push_back(alert);
+  }
+  return alerts;
+}
+
+// Status and name of each alert that was told.
+std::set<std::pair<std::string, std::string>> WhatWasTold(const WebhookReceiver& webhook) {
+  std::set<std::pair<std::string, std::string>> told;
+  for (const json& alert : AlertsIn(webhook.Posts())) {
+    told.emplace(alert.at("status"), alert.at("labels").at("alertname"));
+  }
+  return told;
+}
+
+TEST(DrillReachesWebhook, AsAHostThatCameAndWentMarkedInEveryMessage) {
+  const TempDir directory("drill");
+  WriteFile(directory / "config.yml",
+            "scan: {interval: 24h, retry_interval: 24h}\n"
+            "targets: [{name: app, registry: \"http://127.0.0.1:1\", repository: team/app, "
+            "team: platform}]\n");
+  const ExporterProcess exporter(
+      REGISTRY_BACKEND_EXPORTER, directory / "config.yml",
+      {"--web.enable-lifecycle", "--storage.path", (directory / "data").string()});
+  const WebhookReceiver webhook;
+  const AlertmanagerServer alertmanager{AlertmanagerConfig(webhook.url())};
+  const PrometheusServer prometheus(
+      ScrapeJob("registry-backend-exporter", exporter.host()),
+      ReadFile(REGISTRY_BACKEND_SOURCE_DIR "/alerts/registry-backend.rules.yml"),
+      alertmanager.host());
+
+  const RunResult drill = RunExporter(REGISTRY_BACKEND_EXPORTER,
+                                      {"drill", "--url", exporter.url(), "--duration", "10s"});
+  EXPECT_EQ(drill.exit_code, 0) << drill.err;
+  const std::set<std::pair<std::string, std::string>> all = {
+      {"firing", kAdded}, {"resolved", kAdded}, {"firing", kRemoved}};
+  EXPECT_TRUE(Eventually(seconds(60), [&] { return WhatWasTold(webhook) == all; }))
+      << json(AlertsIn(webhook.Posts())) << alertmanager.Output();
+  for (const json& alert : AlertsIn(webhook.Posts())) {
+    const json& labels = alert.at("labels");
+    EXPECT_EQ(labels.at("backend_host"), kHost);
+    EXPECT_EQ(labels.at("repository"), "team/app");
+    EXPECT_EQ(labels.value("team", ""), "platform");
+    EXPECT_THAT(alert.at("annotations").dump(), HasSubstr(kHost));
+  }
+}
+
+}  // namespace
+}  // namespace registry_backend::testing
