@@ -1,0 +1,44 @@
+#!/usr/bin/env python3
+"""Prints alerts/registry-backend.rules.yml as a PrometheusRule, for the Prometheus Operator.
+
+After an edit of the rules:
+  alerts/prometheusrule.py >deploy/kubernetes/components/prometheus-operator/prometheusrule.yaml
+"""
+import pathlib
+import sys
+
+import yaml
+
+RULES = pathlib.Path(__file__).parent / "registry-backend.rules.yml"
+HEADER = """\
+# Made by alerts/prometheusrule.py of alerts/registry-backend.rules.yml, which says why the rules are as they are. Do not
+# edit: a test holds the two equal.
+"""
+
+
+class Dumper(yaml.SafeDumper):
+    """Writes what has several lines as such, and nothing by reference."""
+
+    def ignore_aliases(self, data):
+        return True
+
+
+def represent_text(dumper, text):
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+Dumper.add_representer(str, represent_text)
+
+rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))
+resource = {
+    "apiVersion": "monitoring.coreos.com/v1",
+    "kind": "PrometheusRule",
+    "metadata": {
+        "name": "registry-backend-exporter",
+        "labels": {"app.kubernetes.io/name": "registry-backend-exporter"},
+    },
+    "spec": {"groups": rules["groups"]},
+}
+sys.stdout.write(HEADER)
+yaml.dump(resource, sys.stdout, Dumper=Dumper, sort_keys=False, width=110, allow_unicode=True)
