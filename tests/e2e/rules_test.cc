@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <regex>
 #include <set>
@@ -155,6 +156,23 @@ TEST(Rules, KeepTheConventions) {
     EXPECT_EQ(Text(alert["expr"]).find("group_left (team)") == std::string::npos,
               kOfNoTarget.contains(name));
   }
+}
+
+// Reasons are few; hosts, entries and targets may be many.
+TEST(Rules, EndTheirLists) {
+  const std::regex list(R"(range \$i, \$(host|entry|target) )");
+  const std::regex end(R"(\$i 10 \}\}[^{]*and\s+more)");
+  std::ptrdiff_t lists = 0;
+  for (const YAML::Node& alert : Alerts()) {
+    const std::string text = Text(alert["annotations"]["description"]);
+    const auto count = [&text](const std::regex& pattern) {
+      return std::distance(std::sregex_iterator(text.begin(), text.end(), pattern), {});
+    };
+    EXPECT_EQ(count(list), count(end)) << alert["alert"];
+    EXPECT_EQ(count(list), count(std::regex(R"(if lt \$i 10 \}\})"))) << alert["alert"];
+    lists += count(list);
+  }
+  EXPECT_EQ(lists, 5);
 }
 
 // The tests try how a team is found on one alert; the others do it in the same words.
