@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -56,6 +57,18 @@ std::string TimeIn(const json& object, const char* name) {
   const std::string text = TextIn(object, name);
   if (text.size() < 20) return Printable(text);
   return Printable(text.substr(0, 10) + " " + text.substr(11, 8) + " UTC");
+}
+
+// Between two instants as TimeIn gives them; 0 where one cannot be read.
+std::chrono::seconds Between(const std::string& from, const std::string& to) {
+  const auto read = [](const std::string& text) -> std::optional<std::time_t> {
+    std::tm time{};
+    if (strptime(text.c_str(), "%Y-%m-%d %H:%M:%S", &time) == nullptr) return std::nullopt;
+    return timegm(&time);
+  };
+  const auto first = read(from);
+  const auto last = read(to);
+  return std::chrono::seconds(first && last ? *last - *first : 0);
 }
 
 // Empty: it shows none.
@@ -170,6 +183,7 @@ class Run {
     drill_ = DrillIn(data);
     if (!drill_) return Fail(exporter_.Shown(kPath) + ": the answer shows no drill");
     target_ = TextIn(data, "target");
+    ends_ = loop_.Now() + Between(drill_->appeared, drill_->ends);
     if (!Print(Schedule(data, *drill_))) return Fail("cannot write");
     if (is_interrupted_) return Stop();
     if (!command_.wait) return End(kExitComplete);
@@ -225,8 +239,10 @@ class Run {
       if (!Print(drill_->vanishes + "  it has vanished\n")) return Fail("cannot write");
       return LookLater();
     }
-    if (drill_->present) {
-      return Fail("the drill ended before its time: the exporter restarted, or the target is gone");
+    if (loop_.Now() < ends_ - kTolerance) {
+      return Fail(
+          "the drill ended before its time: it was stopped, the exporter restarted, or the target "
+          "is gone");
     }
     End(Print(drill_->ends + "  its series have ended\n") ? kExitComplete : kExitFailed);
   }
@@ -242,7 +258,8 @@ class Run {
   }
 
   static constexpr std::chrono::milliseconds kBetweenLooks{500};
-  static constexpr int kMostFailures = 20;  // in a row
+  static constexpr int kMostFailures = 20;              // in a row
+  static constexpr std::chrono::seconds kTolerance{2};  // answers show whole seconds
 
   const DrillCommand& command_;
   const RunningExporter& exporter_;
@@ -251,6 +268,7 @@ class Run {
   std::optional<Interruption> interruption_;
   bool is_interrupted_ = false;
   std::string target_;               // its name
+  Time ends_;                        // what it was promised at its beginning
   std::optional<ShownDrill> drill_;  // as it was seen last; empty: it has not begun
   int failures_ = 0;
   int code_ = kExitFailed;

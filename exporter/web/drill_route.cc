@@ -20,6 +20,8 @@ std::optional<Serves> ParseServes(std::string_view name) {
   return serves == std::end(kAllServes) ? std::nullopt : std::optional(*serves);
 }
 
+constexpr std::string_view kParameters[] = {"target", "duration", "serves", "stop"};
+
 // What is under way at the target after the request.
 server::Response Accepted(const TargetSnapshot& target, const std::optional<Drill>& drill) {
   return JsonSuccess(202, {{"target", target.name},
@@ -58,11 +60,24 @@ Json FromDrill(const Drill& drill) {
 }
 
 server::Response AnswerDrill(const server::Request& request, Monitor& monitor) {
+  // A parameter that is misspelt, or in the body, must not begin a drill that pages somebody.
+  if (!request.Field("content-length").empty() && request.Field("content-length") != "0") {
+    return JsonError(400, "parameters belong into the URL, not into the body");
+  }
+  for (const auto& [name, value] : request.query) {
+    if (std::ranges::find(kParameters, name) == std::end(kParameters)) {
+      return JsonError(400, "unknown parameter '" + name.substr(0, 40) +
+                                "': there are target, duration, serves and stop");
+    }
+  }
   const auto [target, refusal] = FindOneTarget(*monitor.Current(), request);
   if (target == nullptr) return refusal;
   const std::string_view stop = request.Parameter("stop");
   if (stop.empty() || stop == "false") return Begin(request, *target, monitor);
   if (stop != "true") return JsonError(400, "stop: expected true or false");
+  if (request.query.contains("duration") || request.query.contains("serves")) {
+    return JsonError(400, "stop=true goes with neither duration nor serves");
+  }
   const Drills::Answer answer = monitor.StopDrill(*target);
   if (answer.accepted) return Accepted(*target, answer.drill);
   return JsonError(409, "no drill of '" + target->name + "' is under way");

@@ -139,6 +139,21 @@ TEST_F(DrillCommand, ARestartOfTheExporterEndsIt) {
   EXPECT_THAT(drill->Stderr(), HasSubstr("the drill ended before its time"));
 }
 
+TEST_F(DrillCommand, SaysThatSomebodyElseEndedIt) {
+  Serve(kOneTarget, {"--web.enable-lifecycle"});
+  const auto drill = BeginDrill({"--duration", "1h", "--wait"});
+  ASSERT_TRUE(Eventually(kSoon, [&] { return Present() == 1; })) << drill->Stderr();
+  EXPECT_EQ(Drill({"--stop"}).exit_code, 0);
+  ASSERT_TRUE(Eventually(kSoon, [&] {
+    return drill->Stdout().find("it has vanished") != std::string::npos;
+  })) << drill->Stdout();
+  EXPECT_EQ(Drill({"--stop"}).exit_code, 0);
+  const auto ended = drill->Wait(kSoon);
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->code, 1);
+  EXPECT_THAT(drill->Stderr(), HasSubstr("the drill ended before its time: it was stopped"));
+}
+
 TEST_F(DrillCommand, NeedsTheNameOfOneOfSeveralTargets) {
   Serve(kTwoTargets, {"--web.enable-lifecycle"});
   ExpectFailure(Drill(), "there are 2 targets; name one: ?target=NAME (--target NAME)");

@@ -116,6 +116,13 @@ TEST_F(DrillRoute, SaysWhatIsWrongWithARequest) {
             Refusal("400", "serves: 'layers' is not one of api, tokens, manifests, blobs"));
   EXPECT_EQ(Post({{"stop", "yes"}}), Refusal("400", "stop: expected true or false"));
   EXPECT_EQ(Post({{"target", "none"}}), Refusal("404", "there is no target 'none'"));
+  EXPECT_EQ(Post({{"stop", "true"}, {"duration", "5m"}}),
+            Refusal("400", "stop=true goes with neither duration nor serves"));
+  EXPECT_EQ(
+      Post({{"durations", "1s"}}),
+      Refusal("400", "unknown parameter 'durations': there are target, duration, serves and stop"));
+  EXPECT_EQ(Ask("POST", "/-/drill", {}, {{"Content-Length", "9"}}),
+            Refusal("400", "parameters belong into the URL, not into the body"));
   EXPECT_THAT(Post({{"duration", std::string(5000, 'x')}, {"target", "app"}}).size(),
               ::testing::Lt(300U));
   EXPECT_EQ(monitor_->Current()->targets[0]->drill, std::nullopt) << "none of these began one";
