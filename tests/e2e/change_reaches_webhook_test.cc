@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "tests/e2e/alertmanager_server.h"
-#include "tests/e2e/webhook_receiver.h"
+#include "tests/e2e/shipped_routes.h"
 #include "tests/integration/docker_registry.h"
 #include "tests/integration/exporter_process.h"
 #include "tests/integration/prometheus_server.h"
@@ -52,15 +52,6 @@ std::vector<std::string> Difference(const Standing& before, const Standing& afte
   std::vector<std::string> difference;
   std::ranges::set_symmetric_difference(before, after, std::back_inserter(difference));
   return difference;
-}
-
-// The shipped example, but impatient and with our address.
-std::string AlertmanagerConfig(const std::string& webhook) {
-  std::string config = ReadFile(kAlerts + "alertmanager.yml");
-  Replace(config, "http://127.0.0.1:5001", webhook);
-  Replace(config, "group_wait: 30s", "group_wait: 0s");
-  Replace(config, "group_interval: 5m", "group_interval: 1s");
-  return config;
 }
 
 // The exporter, Prometheus with the shipped rules, Alertmanager and a webhook, in a row behind a
@@ -127,8 +118,8 @@ class ChangeReachesWebhook : public ::testing::Test {
   // Every alert in every notification so far.
   std::vector<json> Notified() const {
     std::vector<json> alerts;
-    for (const WebhookPost& post : webhook_.Posts()) {
-      for (const json& alert : post.body.at("alerts")) alerts.push_back(alert);
+    for (const json& body : routes_.Webhook()) {
+      for (const json& alert : body.at("alerts")) alerts.push_back(alert);
     }
     return alerts;
   }
@@ -155,8 +146,8 @@ class ChangeReachesWebhook : public ::testing::Test {
 
   const TempDir directory_;
   DockerRegistry registry_;
-  WebhookReceiver webhook_;
-  const AlertmanagerServer alertmanager_{AlertmanagerConfig(webhook_.url())};
+  const ShippedRoutes routes_;
+  const AlertmanagerServer alertmanager_{routes_.config()};
   std::unique_ptr<ExporterProcess> exporter_;
   std::unique_ptr<PrometheusServer> prometheus_;
 };
@@ -171,9 +162,9 @@ TEST_F(ChangeReachesWebhook, OnceAndOnlyAfterTheFirstScan) {
       << json(Notified()) << alertmanager_.Output();
   LetTheRulesSpeak();
   EXPECT_EQ(Notified().size(), 2U) << json(Notified());
-  for (const WebhookPost& post : webhook_.Posts()) {
-    EXPECT_EQ(post.path, "/registry-backend/platform");
-  }
+  for (const json& message : routes_.Slack()) EXPECT_EQ(message.at("channel"), "#platform");
+  EXPECT_EQ(routes_.Slack().size(), 2U);
+  EXPECT_EQ(routes_.PagerDuty().size(), 1U) << "only the new host wakes somebody";
   for (const json& alert : Notified()) {
     const json& labels = alert.at("labels");
     EXPECT_EQ(labels.at("registry"), registry_.host());
@@ -219,11 +210,11 @@ TEST_F(ChangeReachesWebhook, AndAKilledExporterRaisesNoneBeforeAChangeAndRepeats
       << json(Notified()) << alertmanager_.Output();
   const auto moved = WhatStands();
   EXPECT_THAT(Difference(first, moved), Not(IsEmpty()));
-  const std::size_t posts = webhook_.Posts().size();
+  const std::size_t posts = routes_.Webhook().size();
   KillAndRestartExporter();
   LetTheRulesSpeak();
   EXPECT_THAT(Difference(moved, WhatStands()), IsEmpty());
-  EXPECT_EQ(webhook_.Posts().size(), posts) << json(Notified());
+  EXPECT_EQ(routes_.Webhook().size(), posts) << json(Notified());
 }
 
 }  // namespace

@@ -16,7 +16,7 @@
 
 #include "tests/e2e/alertmanager_server.h"
 #include "tests/e2e/blackbox_server.h"
-#include "tests/e2e/webhook_receiver.h"
+#include "tests/e2e/shipped_routes.h"
 #include "tests/integration/exporter_process.h"
 #include "tests/integration/prometheus_server.h"
 #include "tests/simulator/simulator.h"
@@ -44,14 +44,6 @@ std::string Shipped(const std::string& file) {
 std::string ImpatientRules() {
   return std::regex_replace(Shipped("alerts/registry-backend.rules.yml"),
                             std::regex("for: [0-9]+[mhd]"), "for: 1s");
-}
-
-// The shipped routes and inhibitions; all that is sent goes to one webhook, at once.
-std::string ImpatientRoutes(const std::string& webhook) {
-  const std::string shipped = Shipped("alerts/alertmanager.yml");
-  return "route: {receiver: all, group_by: [...], group_wait: 0s, group_interval: 1s}\n"
-         "receivers: [{name: all, webhook_configs: [{url: \"" +
-         webhook + "\"}]}]\n" + shipped.substr(shipped.find("inhibit_rules:"));
 }
 
 sim::Options StorageOptions(const sim::Certificate& certificate) {
@@ -122,8 +114,8 @@ class EveryAlert : public ::testing::Test {
 
   [[nodiscard]] std::vector<json> Notified() const {
     std::vector<json> alerts;
-    for (const WebhookPost& post : webhook_.Posts()) {
-      for (const json& alert : post.body.at("alerts")) alerts.push_back(alert);
+    for (const json& body : routes_.Webhook()) {
+      for (const json& alert : body.at("alerts")) alerts.push_back(alert);
     }
     return alerts;
   }
@@ -157,8 +149,8 @@ class EveryAlert : public ::testing::Test {
   sim::Simulator storage_{StorageOptions(certificate_),
                           sim::Generate({.repository = "x/y", .tags = 1})};
   std::unique_ptr<sim::Simulator> registry_;
-  const WebhookReceiver webhook_;
-  const AlertmanagerServer alertmanager_{ImpatientRoutes(webhook_.url())};
+  const ShippedRoutes routes_;
+  const AlertmanagerServer alertmanager_{routes_.config()};
   std::unique_ptr<ExporterProcess> exporter_;
   std::unique_ptr<BlackboxServer> blackbox_;
   std::unique_ptr<PrometheusServer> prometheus_;
