@@ -35,8 +35,8 @@ class Templates : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(Templates, ReadAsTheyHaveBeenRead) {
   std::string text;
-  for (const char* name :
-       {"title", "color", "severity", "text", "slack", "markdown", "html", "runbook", "link"}) {
+  for (const char* name : {"title", "color", "severity", "text", "slack", "markdown", "html",
+                           "runbook", "link", "silence"}) {
     const std::string rendered = Render(name, GetParam());
     text.append("==== ").append(name).append("\n").append(rendered).append("\n");
   }
@@ -49,7 +49,7 @@ TEST_P(Templates, ReadAsTheyHaveBeenRead) {
 INSTANTIATE_TEST_SUITE_P(Messages, Templates,
                          ::testing::Values("one_added", "five_added", "one_removed",
                                            "added_and_removed_together", "resolved", "many",
-                                           "drill", "exporter_down", "hostile"),
+                                           "drill", "drill_resolved", "exporter_down", "hostile"),
                          [](const auto& test) { return std::string(test.param); });
 
 // As a block of code, each line of it.
@@ -77,6 +77,9 @@ TEST(TemplateSafety, NoTextFromOutsideBecomesMarkup) {
   EXPECT_THAT(Render("slack", "hostile"), Not(HasSubstr("<!channel")));
   EXPECT_THAT(Render("title", "hostile"), Not(HasSubstr("<!channel")));
   EXPECT_THAT(Render("markdown", "hostile"), Not(HasSubstr(" [x](")));
+  for (const char* name : {"text", "slack", "markdown", "html", "runbook"}) {
+    EXPECT_THAT(Render(name, "hostile"), Not(HasSubstr("javascript:"))) << name;
+  }
   for (const char* name : {"title", "text", "slack", "markdown", "html"}) {
     const std::string text = Render(name, "hostile");
     EXPECT_THAT(text, Not(HasSubstr("\u202e"))) << name;
