@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "exporter/common/time.h"
+#include "exporter/server/line.h"
 
 namespace registry_backend::server {
 
@@ -40,6 +41,10 @@ class ConnectionTable {
   // `body`, which is looked at in this call only.
   void Wait(int socket, const std::string* body = nullptr);
 
+  // The connection stands in a line, as one that waits for its client: where it is ended, `turn` is
+  // cancelled. Null: it stands in none any more, which is to be said while the turn lives.
+  void Stand(int socket, Line::Turn* turn);
+
   // It has taken some of the answer.
   void Took(int socket);
 
@@ -66,7 +71,8 @@ class ConnectionTable {
     bool ended = false;
     std::condition_variable* turn = nullptr;  // while it stands in line to shake hands
     bool shakes_hands = false;
-    const void* held = nullptr;  // tells answers apart, no more
+    Line::Turn* other_turn = nullptr;  // in another line
+    const void* held = nullptr;        // tells answers apart, no more
     std::size_t held_bytes = 0;
   };
   using Entries = std::map<int, Entry>;

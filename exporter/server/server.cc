@@ -16,6 +16,7 @@
 #include "exporter/server/connection.h"
 #include "exporter/server/connection_table.h"
 #include "exporter/server/gzip.h"
+#include "exporter/server/line.h"
 #include "exporter/server/listener.h"
 #include "exporter/server/refusal.h"
 #include "exporter/server/request_reader.h"
@@ -32,6 +33,7 @@ constexpr auto kUnwantedTime = std::chrono::seconds(2);
 // A thread's stack takes memory only as far as it is used; reading YAML that is nested uses most.
 constexpr std::size_t kStackBytes = std::size_t{4} * 1024 * 1024;
 constexpr std::size_t kOtherFiles = 512;
+constexpr auto kPlaceTime = std::chrono::seconds(10);
 
 // What httplib gets to read: a head that is known to be in order. What it writes goes to the
 // client.
@@ -113,7 +115,8 @@ class Server::Core {
         router_(std::move(router)),
         logger_(std::move(logger)),
         security_(std::move(security)),
-        table_({.connections = options_.max_connections, .handshakes = options_.max_handshakes}) {}
+        table_({.connections = options_.max_connections, .handshakes = options_.max_handshakes}),
+        places_(options_.max_answers) {}
 
   Result<std::vector<ListenAddress>> Start();
   void Stop();
@@ -132,7 +135,9 @@ class Server::Core {
   const Logger logger_;
   const std::unique_ptr<Security> security_;
   ConnectionTable table_;
-  BodyPacker packer_;
+  Line places_;
+  BodyPacker limited_packer_;    // of answers that need a place
+  BodyPacker unlimited_packer_;  // scrapes do not wait behind those
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::mutex mutex_;
   std::optional<pthread_t> ended_;  // guarded by mutex_: the thread to be joined next
@@ -210,33 +215,58 @@ class Server::Core::Conversation : private httplib::Server {
   }
 
   Response Answer(const httplib::Request& from) {
-    core_.table_.Work(socket_);
     Request request;
     request.method = from.method;
     request.path = from.path;
     for (const auto& [name, value] : from.params) request.query.emplace(name, value);
     request.fields = std::move(head_.fields);
-    Response response = Route(request);
-    Pack(request, response);
+    if (auto refusal = Refusal(request)) return *std::move(refusal);
+    // Until what is made is counted as held.
+    Line::Turn place(core_.places_);
+    const bool is_limited = core_.router_.IsLimited(request);
+    if (is_limited && !Await(place)) return Busy();
+    core_.table_.Work(socket_);
+    Response response = core_.router_.Handle(request);
+    Pack(request, response, is_limited ? core_.limited_packer_ : core_.unlimited_packer_);
     core_.table_.Wait(socket_, response.body.get());
     return response;
   }
 
-  Response Route(const Request& request) {
+  std::optional<Response> Refusal(const Request& request) {
     const auto& open = core_.options_.open_paths;
-    if (state_ != nullptr && std::ranges::find(open, request.path) == open.end()) {
-      if (auto refusal = core_.security_->Refuse(*state_, request, until_)) return *refusal;
+    if (state_ == nullptr || std::ranges::find(open, request.path) != open.end()) {
+      return std::nullopt;
     }
-    return core_.router_.Handle(request);
+    return core_.security_->Refuse(*state_, request, until_);
   }
 
-  void Pack(const Request& request, Response& response) {
+  // Those who wait are ended like others that wait where there is no room.
+  bool Await(Line::Turn& place) {
+    core_.table_.Stand(socket_, &place);
+    const bool has_place = place.Await("", WaitsUntil());
+    core_.table_.Stand(socket_, nullptr);
+    return has_place;
+  }
+
+  // While there is time left to say that there was none.
+  [[nodiscard]] Time WaitsUntil() const {
+    const Time now = Clock::now();
+    return std::min(now + kPlaceTime, now + (until_ - now) / 2);
+  }
+
+  static Response Busy() {
+    Response response = Response::Text(503, "503 too many requests at once");
+    response.fields.emplace_back("Retry-After", "1");
+    return response;
+  }
+
+  static void Pack(const Request& request, Response& response, BodyPacker& packer) {
     if (response.body == nullptr || !IsWorthPacking(response.content_type, response.body->size())) {
       return;
     }
     response.fields.emplace_back("Vary", "Accept-Encoding");
     if (!AcceptsGzip(request.Field("accept-encoding"))) return;
-    auto packed = core_.packer_.Pack(response.body);
+    auto packed = packer.Pack(response.body);
     if (packed->empty()) return;
     response.body = std::move(packed);
     response.fields.emplace_back("Content-Encoding", "gzip");
@@ -294,6 +324,7 @@ void Server::Core::Stop() {
   table_.Close();
   for (const auto& listener : listeners_) listener->Stop();
   if (security_ != nullptr) security_->Stop();
+  places_.Close();
   table_.AwaitEmpty();
   Join(std::nullopt);
 }
@@ -342,7 +373,7 @@ void Server::Core::Serve(int socket) {
     logger_.Error("A connection could not be served", {{"err", exception.what()}});
   }
   Join(pthread_self());
-  // With the last one gone, there may be no core any more.
+  // What waits for the last one to leave is Stop, which joins this thread before it returns.
   const bool gives_back = table_.Leave(socket);
   ::close(socket);
   if (gives_back) malloc_trim(0);
