@@ -38,6 +38,18 @@ void ConnectionTable::End(Entries::value_type& entry) {
   if (entry.second.other_turn != nullptr) entry.second.other_turn->Cancel();
 }
 
+void ConnectionTable::Limit(std::size_t connections) {
+  const std::lock_guard lock(mutex_);
+  limits_.connections = connections;
+}
+
+void ConnectionTable::MakeRoom() {
+  const std::lock_guard lock(mutex_);
+  if (leaving_ > 0) return;
+  const auto longest = Longest([](const Entry& entry) { return entry.waits; });
+  if (longest != entries_.end()) End(*longest);
+}
+
 bool ConnectionTable::Enter(int socket) {
   std::unique_lock lock(mutex_);
   const Time until = Clock::now() + kRoomWithin;

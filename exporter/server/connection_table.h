@@ -29,6 +29,13 @@ class ConnectionTable {
 
   explicit ConnectionTable(const Limits& limits) : limits_(limits) {}
 
+  // So many connections in place of those of the limits. Before the first one comes.
+  void Limit(std::size_t connections);
+
+  // Ends the one that waits longest, where none is about to leave: a newcomer could not be
+  // accepted.
+  void MakeRoom();
+
   // Takes in a connected socket, which waits for its client then. Makes room, for which it may wait
   // a moment. False: there is none, or the table is closed; the socket stays out.
   bool Enter(int socket);
@@ -87,7 +94,7 @@ class ConnectionTable {
   [[nodiscard]] std::size_t HeldBytes() const;
   void EndHolders(int besides);  // that one is not ended
 
-  const Limits limits_;
+  Limits limits_;
   mutable std::mutex mutex_;
   std::condition_variable left_;                // one has
   Entries entries_;                             // guarded by mutex_, as all below

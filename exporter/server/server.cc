@@ -32,6 +32,8 @@ constexpr std::size_t kUnwantedBytes = std::size_t{2} * 1024 * 1024;
 constexpr auto kUnwantedTime = std::chrono::seconds(2);
 // A thread's stack takes memory only as far as it is used; reading YAML that is nested uses most.
 constexpr std::size_t kStackBytes = std::size_t{4} * 1024 * 1024;
+// For everything else: what a scan has open, what is being saved, reports being sent. Where there
+// are few at all, half of them.
 constexpr std::size_t kOtherFiles = 512;
 constexpr auto kPlaceTime = std::chrono::seconds(10);
 
@@ -125,6 +127,7 @@ class Server::Core {
   class Conversation;
   struct Guest;
 
+  void FitIntoFiles();
   void Take(int socket);
   void Serve(int socket);
   void Join(std::optional<pthread_t> next);
@@ -161,7 +164,10 @@ class Server::Core::Conversation : private httplib::Server {
     set_post_routing_handler([this](const httplib::Request&, httplib::Response& to) {
       to.headers.erase("Accept-Ranges");  // ranges are not served
       if (state_ == nullptr) return;
-      for (const auto& [name, value] : state_->options.headers) to.set_header(name, value);
+      for (const auto& [name, value] : state_->options.headers) {
+        // Of two policies a browser keeps both: a page's own has to be the only one.
+        if (!to.has_header(name)) to.set_header(name, value);
+      }
     });
   }
 
@@ -298,13 +304,25 @@ struct Server::Core::Guest {
   int socket;
 };
 
-Result<std::vector<ListenAddress>> Server::Core::Start() {
+// Raises the limit of open files to what is needed, or serves fewer connections.
+void Server::Core::FitIntoFiles() {
   rlimit files{};
-  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-    const rlim_t wanted = options_.max_connections + kOtherFiles;
-    files.rlim_cur = std::max(files.rlim_cur, std::min(wanted, files.rlim_max));
-    setrlimit(RLIMIT_NOFILE, &files);
-  }
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  const rlim_t wanted = options_.max_connections + kOtherFiles;
+  files.rlim_cur = std::max(files.rlim_cur, std::min(wanted, files.rlim_max));
+  if (setrlimit(RLIMIT_NOFILE, &files) != 0 && getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  if (files.rlim_cur >= wanted) return;
+  const std::size_t others = std::min<std::size_t>(kOtherFiles, files.rlim_cur / 2);
+  const std::size_t most = std::max<std::size_t>(1, files.rlim_cur - others);
+  if (most >= options_.max_connections) return;
+  table_.Limit(most);
+  logger_.Warn(
+      "Few files may be open, so fewer connections are served",
+      {{"files", files.rlim_cur}, {"connections", most}, {"wanted", options_.max_connections}});
+}
+
+Result<std::vector<ListenAddress>> Server::Core::Start() {
+  FitIntoFiles();
   std::vector<std::unique_ptr<Listener>> listeners;
   std::vector<ListenAddress> bound;
   for (const ListenAddress& address : options_.addresses) {
@@ -315,7 +333,7 @@ Result<std::vector<ListenAddress>> Server::Core::Start() {
   }
   listeners_ = std::move(listeners);
   for (const auto& listener : listeners_) {
-    listener->Begin([this](int socket) { Take(socket); });
+    listener->Begin([this](int socket) { Take(socket); }, [this] { table_.MakeRoom(); });
   }
   return bound;
 }

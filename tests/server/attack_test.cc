@@ -1,8 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <random>
 #include <string>
@@ -167,6 +170,48 @@ TEST_F(AttackTest, NoMoreAreServedThanThereIsRoomFor) {
   Crowd(kHalf, 60);
   EXPECT_TRUE(Eventually(seconds(20), [&] { return Closed() == 50; })) << Closed();
   ExpectScrapes();
+}
+
+// Nobody can open more files than are open and one more.
+class NoMoreFiles {
+ public:
+  NoMoreFiles() {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    rlimit now = before_;
+    now.rlim_cur = 0;
+    for (const auto& file : std::filesystem::directory_iterator("/proc/self/fd")) {
+      now.rlim_cur = std::max<rlim_t>(now.rlim_cur, std::stoul(file.path().filename()) + 1);
+    }
+    setrlimit(RLIMIT_NOFILE, &now);
+    for (int file = dup(0); file >= 0; file = dup(0)) fillers_.push_back(file);
+    close(fillers_.back());
+    fillers_.pop_back();
+  }
+  ~NoMoreFiles() {
+    for (const int file : fillers_) close(file);
+    setrlimit(RLIMIT_NOFILE, &before_);
+  }
+  NoMoreFiles(const NoMoreFiles&) = delete;
+  NoMoreFiles& operator=(const NoMoreFiles&) = delete;
+
+ private:
+  rlimit before_{};
+  std::vector<int> fillers_;  // of numbers that are free between those in use
+};
+
+TEST_F(AttackTest, WhereThereAreNoMoreFilesTheOneEndsThatWaitsLongest) {
+  Start(Patient());
+  Crowd("", 10);
+  const std::string ask = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+  crowd_.back()->Send(ask);  // its answer shows that all have been accepted
+  ASSERT_THAT(crowd_.back()->ReadAnswer(), StartsWith("HTTP/1.1 200 "));
+  const NoMoreFiles no_more;
+  StreamClient client(port());
+  ASSERT_TRUE(client.ok());
+  client.Send(ask);
+  EXPECT_THAT(client.ReadAnswer(), StartsWith("HTTP/1.1 200 "));
+  EXPECT_TRUE(crowd_.front()->Closed());
+  EXPECT_FALSE(crowd_.back()->Closed());
 }
 
 TEST_F(AttackTest, SilenceHasAnEnd) {

@@ -95,6 +95,11 @@ class SecurityTest : public ::testing::Test {
     auto security = Security::Open(File("web.yml"), load, Logger());
     if (!security) return security.error();
     Router router;
+    router.Add("GET", "/own", [](const Request&) {
+      Response response = Response::Text(200, "own");
+      response.fields = {{"Content-Security-Policy", "default-src 'none'"}};
+      return response;
+    });
     for (const std::string path : {"/", "/-/healthy"}) {
       router.Add("GET", path, [](const Request&) { return Response::Text(200, "root"); });
     }
@@ -338,6 +343,22 @@ TEST_F(SecurityTest, HeadersAreOnEveryAnswer) {
     EXPECT_EQ(answer.Header("X-Frame-Options"), "deny") << answer.status;
     EXPECT_EQ(answer.Header("X-Content-Type-Options"), "nosniff") << answer.status;
   }
+}
+
+TEST_F(SecurityTest, AHeaderThatAnAnswerHasOfItsOwnStaysTheOnlyOne) {
+  SecurityOptions options;
+  options.headers = {{"Content-Security-Policy", "default-src 'self'"}};
+  ASSERT_TRUE(Open(options));
+  const auto policies = [this](const std::string& path) {
+    std::string all;
+    const auto answer = HttpGet("http://127.0.0.1:" + std::to_string(port()) + path);
+    for (const auto& [name, value] : answer.headers) {
+      if (name == "Content-Security-Policy") all += value + "|";
+    }
+    return all;
+  };
+  EXPECT_EQ(policies("/own"), "default-src 'none'|");
+  EXPECT_EQ(policies("/"), "default-src 'self'|");
 }
 
 TEST_F(SecurityTest, RequestsBeyondTheRateAreTurnedAway) {

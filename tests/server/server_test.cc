@@ -447,6 +447,14 @@ TEST_F(ServerTest, WithoutAHostItServesBothFamilies) {
   EXPECT_EQ(HttpGet("http://[::1]" + end).body, "root\n");
 }
 
+TEST_F(ServerTest, AllOfIpv6IsAllOfBothFamilies) {  // as with exporters in Go
+  Start({"[::]:0"});
+  const std::string end = ":" + std::to_string(port()) + "/";
+  EXPECT_EQ(server_->addresses()[0].host, "::");
+  EXPECT_EQ(HttpGet("http://127.0.0.1" + end).body, "root\n");
+  EXPECT_EQ(HttpGet("http://[::1]" + end).body, "root\n");
+}
+
 TEST_F(ServerTest, APortInUseIsAClearError) {
   Start();
   for (const std::string host : {"127.0.0.1", ""}) {
