@@ -125,7 +125,8 @@ std::string Security::FaultOf(const Result<State>& state) const {
   return path_ + ": " + missing + " is gone; without a restart it can be changed, not left out";
 }
 
-std::optional<Response> Security::Refuse(const State& state, const Request& request, Time until) {
+std::optional<Response> Security::Refuse(const State& state, const Request& request, Time until,
+                                         const PasswordChecker::Stand& stand) {
   {
     const std::lock_guard lock(mutex_);
     if (!limiter_.Allow(state.options.rate_limit, Clock::now())) {
@@ -135,7 +136,7 @@ std::optional<Response> Security::Refuse(const State& state, const Request& requ
   if (state.options.users.empty()) return std::nullopt;
   const std::optional<UserAndPassword> given = ReadBasicAuth(request.Field("authorization"));
   if (!given) return Unauthorized();
-  switch (passwords_.Check(state.options.users, *given, until)) {
+  switch (passwords_.Check(state.options.users, *given, until, stand)) {
     case PasswordChecker::Verdict::kGood:
       return std::nullopt;
     case PasswordChecker::Verdict::kBad:

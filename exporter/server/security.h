@@ -39,8 +39,9 @@ class Security {
   std::shared_ptr<const State> Current();
 
   // The answer in place of the one asked for: 429, 401 or 503. Waits no longer than `until` for a
-  // password to be checked.
-  std::optional<Response> Refuse(const State& state, const Request& request, Time until);
+  // password to be checked, of which `stand` is told.
+  std::optional<Response> Refuse(const State& state, const Request& request, Time until,
+                                 const PasswordChecker::Stand& stand);
 
   // Lets nobody wait any longer.
   void Stop() { passwords_.Stop(); }

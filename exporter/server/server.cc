@@ -35,7 +35,6 @@ constexpr std::size_t kStackBytes = std::size_t{4} * 1024 * 1024;
 // For everything else: what a scan has open, what is being saved, reports being sent. Where there
 // are few at all, half of them.
 constexpr std::size_t kOtherFiles = 512;
-constexpr auto kPlaceTime = std::chrono::seconds(10);
 
 // What httplib gets to read: a head that is known to be in order. What it writes goes to the
 // client.
@@ -243,7 +242,8 @@ class Server::Core::Conversation : private httplib::Server {
     if (state_ == nullptr || std::ranges::find(open, request.path) != open.end()) {
       return std::nullopt;
     }
-    return core_.security_->Refuse(*state_, request, until_);
+    return core_.security_->Refuse(*state_, request, WaitsUntil(),
+                                   [this](Line::Turn* turn) { core_.table_.Stand(socket_, turn); });
   }
 
   // Those who wait are ended like others that wait where there is no room.
@@ -257,7 +257,7 @@ class Server::Core::Conversation : private httplib::Server {
   // While there is time left to say that there was none.
   [[nodiscard]] Time WaitsUntil() const {
     const Time now = Clock::now();
-    return std::min(now + kPlaceTime, now + (until_ - now) / 2);
+    return now + (until_ - now) * 9 / 10;
   }
 
   static Response Busy() {

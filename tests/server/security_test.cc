@@ -36,9 +36,9 @@ using testing::WriteFile;
 
 constexpr char kGet[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
-std::string HashOf(const std::string& password) {
+std::string HashOf(const std::string& password, const std::string& prefix = "$2b$04$") {
   crypt_data data{};
-  return crypt_r(password.c_str(), "$2b$04$abcdefghijklmnopqrstuu", &data);
+  return crypt_r(password.c_str(), (prefix + "abcdefghijklmnopqrstuu").c_str(), &data);
 }
 
 class SecurityTest : public ::testing::Test {
@@ -293,6 +293,24 @@ TEST_F(SecurityTest, HealthNeedsNoPasswordAndNothingThatLooksLikeIt) {
     EXPECT_EQ(StatusOf(path), 401) << path;
   }
   EXPECT_EQ(StatusOf("/?/-/healthy"), 401);
+}
+
+TEST_F(SecurityTest, ThoseWhoWaitForAPasswordToBeCheckedCanBeEnded) {
+  SecurityOptions options;
+  options.users = {{"alice", HashOf("secret", "$2b$12$")}};  // some 0.2 s
+  ASSERT_TRUE(Open(options, {.max_connections = 10}));
+  std::vector<std::unique_ptr<StreamClient>> crowd;
+  for (int i = 0; i < 26; ++i) {
+    crowd.push_back(std::make_unique<StreamClient>(port()));
+    crowd.back()->Send("GET /?" + std::to_string(i) +
+                       " HTTP/1.1\r\nHost: x\r\nAuthorization: Basic YWxpY2U6c2VjcmV" +
+                       static_cast<char>('A' + i) + "\r\n\r\n");
+  }
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(StatusOf("/-/healthy"), 200);
+  const auto closed = [&crowd] {
+    return std::ranges::count_if(crowd, [](const auto& client) { return client->Closed(); });
+  };
+  EXPECT_TRUE(Eventually(seconds(20), [&] { return closed() >= 12; })) << closed();
 }
 
 TEST_F(SecurityTest, UsersAreRereadWithoutARestart) {
