@@ -160,6 +160,8 @@ void ReadTls(YamlMapping& yaml, server::SecurityOptions& options) {
   options.tls = std::move(tls);
 }
 
+bool IsControl(char c) { return (static_cast<unsigned char>(c) < ' ' && c != '\t') || c == 0x7f; }
+
 void ReadHeaders(YamlMapping& yaml, server::SecurityOptions& options) {
   for (const std::string& name : yaml.Keys()) {
     std::string value;
@@ -178,7 +180,9 @@ void ReadHeaders(YamlMapping& yaml, server::SecurityOptions& options) {
       }
       yaml.Fail(name, "expected " + expected);
     }
-    if (value.find_first_of("\r\n") != std::string::npos) yaml.Fail(name, "expected one line");
+    if (std::ranges::any_of(value, IsControl)) {
+      yaml.Fail(name, "expected one line without control characters");
+    }
     if (!value.empty()) options.headers.emplace_back(name, value);
   }
 }
@@ -208,6 +212,9 @@ void ReadRateLimit(YamlMapping& yaml, server::RateLimit& limit) {
   if (!duration) yaml.Fail("interval", duration.error().message);
   limit.interval = *duration;
   yaml.Get("burst", limit.burst, 0);
+  if (limit.interval > Duration::zero() && limit.burst == 0) {
+    yaml.Fail("burst", "expected at least 1 beside an interval: no request would be let through");
+  }
 }
 
 server::SecurityOptions ReadAll(YamlMapping& yaml) {
