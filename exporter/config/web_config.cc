@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -123,6 +125,7 @@ void ReadSuites(YamlMapping& yaml, server::TlsOptions& tls) {
     yaml.Fail("cipher_suites", "expected one of TLS 1.2 too, for max_version is below TLS13");
   }
   tls.where_suites = yaml.Where("cipher_suites");
+  tls.where_groups = yaml.Where("curve_preferences");
 }
 
 void ReadClients(YamlMapping& yaml, server::SecurityOptions& options, server::TlsOptions& tls) {
@@ -243,6 +246,12 @@ Result<server::SecurityOptions> ParseWebConfig(std::string_view text, const std:
 }
 
 Result<server::SecurityOptions> LoadWebConfig(const std::string& path) {
+  // It is read again while it serves: no pipe, which could keep the reader waiting for ever.
+  std::error_code fault;
+  if (std::filesystem::exists(path, fault) && !std::filesystem::is_regular_file(path, fault)) {
+    return Error{ErrorKind::kInternal,
+                 "web configuration file " + path + ": it is no regular file"};
+  }
   const Result<std::string> text = ReadTextFile(path);
   if (text) return ParseWebConfig(*text, path);
   return Error{ErrorKind::kInternal,

@@ -2,9 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <string>
 #include <vector>
+
+#include "tests/support/temp_dir.h"
 
 namespace registry_backend {
 namespace {
@@ -121,6 +124,14 @@ struct Wrong {
   std::string text;
   std::string message;
 };
+
+TEST(WebConfig, IsNoPipe) {
+  const testing::TempDir dir("web-config");
+  const std::string path = (dir / "web.yml").string();
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  EXPECT_EQ(LoadWebConfig(path).error().message,
+            "web configuration file " + path + ": it is no regular file");
+}
 
 TEST(WebConfig, NamesWhatIsWrongAndWhere) {
   const std::string expected_auth =

@@ -4,11 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
+#include <sys/stat.h>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "exporter/server/server.h"
@@ -89,6 +92,9 @@ class SecurityTest : public ::testing::Test {
   Status Open(const SecurityOptions& options, ServerOptions server = {}) {
     Set(options);
     const auto load = [this] {
+      loading_ = true;
+      EXPECT_TRUE(Eventually(seconds(20), [this] { return !stuck_; }));
+      loading_ = false;
       const std::lock_guard lock(mutex_);
       return options_;
     };
@@ -139,6 +145,8 @@ class SecurityTest : public ::testing::Test {
   }
 
   const testing::TempDir dir_{"security"};
+  std::atomic<bool> stuck_ = false;
+  std::atomic<bool> loading_ = false;
   std::mutex mutex_;
   Result<SecurityOptions> options_ = SecurityOptions();  // guarded by mutex_
   int writes_ = 1;
@@ -270,6 +278,30 @@ TEST_F(SecurityTest, CertificatesAreRereadWithoutARestart) {
   WriteFile(File("server.crt"), "no certificate");
   EXPECT_EQ(AskAs("bob"), "200") << "the last good one is kept";
   EXPECT_EQ(AskAs(""), "refused");
+}
+
+TEST_F(SecurityTest, APipeInPlaceOfACertificateKeepsNobodyWaiting) {
+  ASSERT_TRUE(Open(Tls()));
+  ASSERT_EQ(Ask({.tls = true}), "200");
+  std::filesystem::remove(File("server.crt"));
+  ASSERT_EQ(mkfifo(File("server.crt").c_str(), 0600), 0);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Ask({.tls = true, .patience = seconds(5)}), "200");
+  EXPECT_EQ(Open(Tls()).error().message,
+            "web.yml:2:3: cert_file: " + File("server.crt") + " is no regular file");
+}
+
+// As a file on a disk that does not answer.
+TEST_F(SecurityTest, WhileOneRereadsTheOthersGoOn) {
+  ASSERT_TRUE(Open(Users("secret")));
+  ASSERT_EQ(StatusOf("/", "alice", "secret"), 200);
+  stuck_ = true;
+  Write(Users("new"));
+  std::thread first([this] { EXPECT_EQ(StatusOf("/-/healthy"), 200); });
+  EXPECT_TRUE(Eventually(seconds(20), [this] { return loading_.load(); }));
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(StatusOf("/", "alice", "secret"), 200);
+  stuck_ = false;
+  first.join();
+  EXPECT_EQ(StatusOf("/", "alice", "new"), 200);
 }
 
 TEST_F(SecurityTest, AsksForAPasswordBeforeAnythingElse) {
