@@ -133,16 +133,11 @@ void ConnectionTable::Work(int socket) {
 
 Time ConnectionTable::EndStalledHandshake() {
   const Time now = Clock::now();
-  Time next = now + limits_.handshake_grace;
-  std::vector<Entries::value_type*> stalled;
-  for (auto& entry : entries_) {
-    if (entry.second.ended || !entry.second.shakes_hands) continue;
-    const Time may_end = entry.second.since + limits_.handshake_grace;
-    if (may_end <= now) stalled.push_back(&entry);
-    next = std::min(next, std::max(may_end, now));
-  }
-  if (stalled.empty()) return next;
-  End(*stalled[random_() % stalled.size()]);
+  const auto longest = Longest([](const Entry& entry) { return entry.shakes_hands; });
+  if (longest == entries_.end()) return now + limits_.handshake_grace;
+  const Time may_end = longest->second.since + limits_.handshake_grace;
+  if (now < may_end) return may_end;
+  End(*longest);
   return now + limits_.handshake_grace;
 }
 

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <map>
 #include <mutex>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -24,8 +23,7 @@ class ConnectionTable {
     // Of answers being sent, those that are shared counted once; or four times the newest one,
     // where that is more: a few clients can be served whatever the size.
     std::size_t held_bytes = std::size_t{12} * 1024 * 1024;
-    // How long a handshake is left alone. Then any one of those may end: of a crowd's some are
-    // always older than that of a client that is far away.
+    // How long a handshake is left alone; a client that goes on needs less.
     Duration handshake_grace = std::chrono::milliseconds(5);
   };
 
@@ -90,7 +88,7 @@ class ConnectionTable {
   template <typename May>
   Entries::iterator Longest(May may);
   void End(Entries::value_type& entry);
-  // Ends one of the handshakes that have had their time, or says when there may be one.
+  // Ends the oldest handshake that has had its time, or says when there may be one.
   Time EndStalledHandshake();
   void WakeNewest();
   [[nodiscard]] std::size_t HeldBytes() const;
@@ -103,8 +101,7 @@ class ConnectionTable {
   std::vector<std::condition_variable*> line_;  // to shake hands, the newest last
   std::size_t leaving_ = 0;                     // entries that are ended
   std::size_t handshakes_ = 0;                  // entries that shake hands
-  std::minstd_rand random_{std::random_device()()};
-  std::size_t most_ = 0;  // entries at once since memory was given back
+  std::size_t most_ = 0;                        // entries at once since memory was given back
   bool closed_ = false;
 };
 
