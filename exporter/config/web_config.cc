@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -123,6 +125,7 @@ void ReadSuites(YamlMapping& yaml, server::TlsOptions& tls) {
     yaml.Fail("cipher_suites", "expected one of TLS 1.2 too, for max_version is below TLS13");
   }
   tls.where_suites = yaml.Where("cipher_suites");
+  tls.where_groups = yaml.Where("curve_preferences");
 }
 
 void ReadClients(YamlMapping& yaml, server::SecurityOptions& options, server::TlsOptions& tls) {
@@ -160,6 +163,8 @@ void ReadTls(YamlMapping& yaml, server::SecurityOptions& options) {
   options.tls = std::move(tls);
 }
 
+bool IsControl(char c) { return (static_cast<unsigned char>(c) < ' ' && c != '\t') || c == 0x7f; }
+
 void ReadHeaders(YamlMapping& yaml, server::SecurityOptions& options) {
   for (const std::string& name : yaml.Keys()) {
     std::string value;
@@ -178,7 +183,9 @@ void ReadHeaders(YamlMapping& yaml, server::SecurityOptions& options) {
       }
       yaml.Fail(name, "expected " + expected);
     }
-    if (value.find_first_of("\r\n") != std::string::npos) yaml.Fail(name, "expected one line");
+    if (std::ranges::any_of(value, IsControl)) {
+      yaml.Fail(name, "expected one line without control characters");
+    }
     if (!value.empty()) options.headers.emplace_back(name, value);
   }
 }
@@ -208,6 +215,9 @@ void ReadRateLimit(YamlMapping& yaml, server::RateLimit& limit) {
   if (!duration) yaml.Fail("interval", duration.error().message);
   limit.interval = *duration;
   yaml.Get("burst", limit.burst, 0);
+  if (limit.interval > Duration::zero() && limit.burst == 0) {
+    yaml.Fail("burst", "expected at least 1 beside an interval: no request would be let through");
+  }
 }
 
 server::SecurityOptions ReadAll(YamlMapping& yaml) {
@@ -236,6 +246,12 @@ Result<server::SecurityOptions> ParseWebConfig(std::string_view text, const std:
 }
 
 Result<server::SecurityOptions> LoadWebConfig(const std::string& path) {
+  // It is read again while it serves: no pipe, which could keep the reader waiting for ever.
+  std::error_code fault;
+  if (std::filesystem::exists(path, fault) && !std::filesystem::is_regular_file(path, fault)) {
+    return Error{ErrorKind::kInternal,
+                 "web configuration file " + path + ": it is no regular file"};
+  }
   const Result<std::string> text = ReadTextFile(path);
   if (text) return ParseWebConfig(*text, path);
   return Error{ErrorKind::kInternal,

@@ -16,11 +16,10 @@ namespace registry_backend::server {
 namespace {
 
 constexpr std::size_t kMaxRemembered = 256;
-constexpr std::size_t kMaxWaiting = 16;
 constexpr std::size_t kHashLength = 60;
 constexpr std::size_t kSettingLength = 29;  // `$2b$10$` and the salt
 constexpr std::size_t kMaxPassword = 72;    // bcrypt looks at no more
-constexpr int kMaxCost = 18;                // some 20 s; each step doubles it
+constexpr int kMaxCost = 14;                // some 1 s, which nothing can break off
 
 constexpr std::string_view kBase64 =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -45,6 +44,14 @@ std::optional<std::string> FromBase64(std::string_view text) {
 
 bool IsSame(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+// Of a hash without a fault.
+int CostOf(std::string_view hash) { return (hash[4] - '0') * 10 + (hash[5] - '0'); }
+
+const std::string& Costliest(const std::map<std::string, std::string>& users) {
+  return std::ranges::max_element(users, {}, [](const auto& user) { return CostOf(user.second); })
+      ->second;
 }
 
 // The hash of the password, made as `hash` was; empty: it cannot be.
@@ -84,10 +91,11 @@ std::optional<std::string> FaultOfHash(std::string_view hash) {
   if (hash.size() != kHashLength || !std::ranges::all_of(hash.substr(7), is_bcrypt)) {
     return "expected a bcrypt hash of 60 characters; this one is cut short or broken";
   }
-  const int cost = (hash[4] - '0') * 10 + (hash[5] - '0');
+  const int cost = CostOf(hash);
   if (cost < 4 || cost > kMaxCost) {
     return "expected a bcrypt cost from 4 to " + std::to_string(kMaxCost) + ", not " +
-           std::to_string(cost) + " (10 takes less than 0.1 s, and each step doubles it)";
+           std::to_string(cost) +
+           " (10 takes less than 0.1 s, each step doubles it, and one check delays all others)";
   }
   return std::nullopt;
 }
@@ -98,68 +106,45 @@ PasswordChecker::PasswordChecker() {
   }
 }
 
-// The one that hashes. Whoever does not come to it within `until` is busy's.
-class PasswordChecker::Turn {
- public:
-  Turn(PasswordChecker& checker, std::unique_lock<std::mutex>& lock, Time until)
-      : checker_(checker), lock_(lock) {
-    if (checker.waiting_ >= kMaxWaiting) return;
-    ++checker.waiting_;
-    mine_ = checker.free_.wait_until(lock, until,
-                                     [&checker] { return !checker.busy_ || checker.stopped_; });
-    --checker.waiting_;
-    mine_ = mine_ && !checker.stopped_;
-    if (mine_) checker.busy_ = true;
-  }
-  ~Turn() {
-    if (!mine_) return;
-    if (!lock_.owns_lock()) lock_.lock();
-    checker_.busy_ = false;
-    checker_.free_.notify_one();
-  }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-
-  [[nodiscard]] bool mine() const { return mine_; }
-
- private:
-  PasswordChecker& checker_;
-  std::unique_lock<std::mutex>& lock_;
-  bool mine_ = false;
-};
-
 PasswordChecker::Verdict PasswordChecker::Check(const std::map<std::string, std::string>& users,
-                                                const UserAndPassword& given, Time until) {
+                                                const UserAndPassword& given, Time until,
+                                                const Stand& stand) {
   const auto user = users.find(given.user);
   const bool is_known = user != users.end();
-  const std::string& hash = is_known ? user->second : users.begin()->second;
+  const std::string& hash = is_known ? user->second : Costliest(users);
   const Key key = KeyOf(is_known, hash, given);
-  std::unique_lock lock(mutex_);
-  if (good_.contains(key)) return Verdict::kGood;
-  if (bad_.contains(key)) return Verdict::kBad;
-  const Turn turn(*this, lock, until);
-  if (!turn.mine()) return Verdict::kBusy;
+  if (const auto verdict = Remembered(key)) return *verdict;
+  Line::Turn turn(line_);
+  if (stand) stand(&turn);
+  const bool is_mine = turn.Await(is_known ? "known " + given.user : "unknown", until);
+  if (stand) stand(nullptr);
+  if (!is_mine) return Verdict::kBusy;
   // Another one may have asked the same meanwhile.
-  if (good_.contains(key)) return Verdict::kGood;
-  if (bad_.contains(key)) return Verdict::kBad;
-  lock.unlock();
+  if (const auto verdict = Remembered(key)) return *verdict;
   const bool is_same = IsSame(Hashed(given.password, hash), hash);
-  lock.lock();
-  ++computed_;
   const bool is_good = is_known && is_same;
+  const std::lock_guard lock(mutex_);
+  ++computed_;
+  work_ += std::uint64_t{1} << static_cast<unsigned>(CostOf(hash));
   Remember(is_good ? good_ : bad_, key);
   return is_good ? Verdict::kGood : Verdict::kBad;
 }
 
-void PasswordChecker::Stop() {
+std::optional<PasswordChecker::Verdict> PasswordChecker::Remembered(const Key& key) const {
   const std::lock_guard lock(mutex_);
-  stopped_ = true;
-  free_.notify_all();
+  if (good_.contains(key)) return Verdict::kGood;
+  if (bad_.contains(key)) return Verdict::kBad;
+  return std::nullopt;
 }
 
 std::size_t PasswordChecker::computed() const {
   const std::lock_guard lock(mutex_);
   return computed_;
+}
+
+std::uint64_t PasswordChecker::work() const {
+  const std::lock_guard lock(mutex_);
+  return work_;
 }
 
 PasswordChecker::Key PasswordChecker::KeyOf(bool is_known, std::string_view hash,

@@ -1,8 +1,9 @@
 #pragma once
 
 #include <array>
-#include <condition_variable>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -11,6 +12,7 @@
 #include <string_view>
 
 #include "exporter/common/time.h"
+#include "exporter/server/line.h"
 
 namespace registry_backend::server {
 
@@ -26,40 +28,46 @@ std::optional<UserAndPassword> ReadBasicAuth(std::string_view authorization);
 // What is wrong with a bcrypt hash, or nothing.
 std::optional<std::string> FaultOfHash(std::string_view hash);
 
-// Compares passwords with bcrypt hashes. Hashing is slow on purpose, so there is one at a time,
-// only so many may wait for it, and what came of it is remembered without the password.
-// Thread-safe.
+// Compares passwords with bcrypt hashes. Hashing is slow on purpose, so there is one at a time, and
+// what came of it is remembered without the password. Each known user waits in a lane of its own,
+// and all unknown ones in one: those who guess at names keep nobody waiting. Thread-safe.
 class PasswordChecker {
  public:
   enum class Verdict { kGood, kBad, kBusy };
 
+  // Is told of the turn that waits, so that it can be cancelled, and of none when it does not.
+  using Stand = std::function<void(Line::Turn* turn)>;
+
   PasswordChecker();
 
-  // `users`: name → bcrypt hash, at least one. An unknown user takes as long as a known one.
+  // `users`: name → bcrypt hash, at least one. An unknown user takes as long as the known one whose
+  // hash costs most. Busy's are those who do not come to it within `until`.
   Verdict Check(const std::map<std::string, std::string>& users, const UserAndPassword& given,
-                Time until);
+                Time until, const Stand& stand = {});
 
-  // Lets nobody wait any longer.
-  void Stop();
+  // Lets nobody wait any longer. The one that hashes goes on.
+  void Stop() { line_.Close(); }
 
   // How many hashes were computed.
   [[nodiscard]] std::size_t computed() const;
+  // The work of those: 2 to the power of each one's cost, together.
+  [[nodiscard]] std::uint64_t work() const;
+  // How many wait for their turn.
+  [[nodiscard]] std::size_t waiting() const { return line_.waiting(); }
 
  private:
   using Key = std::array<unsigned char, 32>;
-  class Turn;
 
   [[nodiscard]] Key KeyOf(bool is_known, std::string_view hash, const UserAndPassword& given) const;
+  [[nodiscard]] std::optional<Verdict> Remembered(const Key& key) const;
   // Bounded: where there is no room, another one is forgotten.
   static void Remember(std::set<Key>& keys, const Key& key);
 
   Key secret_{};
+  Line line_{1};
   mutable std::mutex mutex_;
-  std::condition_variable free_;
-  bool busy_ = false;  // guarded by mutex_, as all below
-  bool stopped_ = false;
-  std::size_t waiting_ = 0;
-  std::size_t computed_ = 0;
+  std::size_t computed_ = 0;  // guarded by mutex_, as all below
+  std::uint64_t work_ = 0;
   std::set<Key> good_;  // apart, so that guesses do not push out what is good
   std::set<Key> bad_;
 };

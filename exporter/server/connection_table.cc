@@ -35,6 +35,19 @@ void ConnectionTable::End(Entries::value_type& entry) {
   entry.second.ended = true;
   ::shutdown(entry.first, SHUT_RDWR);
   if (entry.second.turn != nullptr) entry.second.turn->notify_one();
+  if (entry.second.other_turn != nullptr) entry.second.other_turn->Cancel();
+}
+
+void ConnectionTable::Limit(std::size_t connections) {
+  const std::lock_guard lock(mutex_);
+  limits_.connections = connections;
+}
+
+void ConnectionTable::MakeRoom() {
+  const std::lock_guard lock(mutex_);
+  if (leaving_ > 0) return;
+  const auto longest = Longest([](const Entry& entry) { return entry.waits; });
+  if (longest != entries_.end()) End(*longest);
 }
 
 bool ConnectionTable::Enter(int socket) {
@@ -99,6 +112,13 @@ void ConnectionTable::EndHolders(int besides) {
     if (longest == entries_.end()) return;
     End(*longest);
   }
+}
+
+void ConnectionTable::Stand(int socket, Line::Turn* turn) {
+  const std::lock_guard lock(mutex_);
+  Entry& entry = entries_.at(socket);
+  entry.other_turn = turn;
+  if (turn != nullptr && entry.ended) turn->Cancel();
 }
 
 void ConnectionTable::Took(int socket) {

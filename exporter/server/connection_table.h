@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "exporter/common/time.h"
+#include "exporter/server/line.h"
 
 namespace registry_backend::server {
 
@@ -28,6 +29,13 @@ class ConnectionTable {
 
   explicit ConnectionTable(const Limits& limits) : limits_(limits) {}
 
+  // So many connections in place of those of the limits. Before the first one comes.
+  void Limit(std::size_t connections);
+
+  // Ends the one that waits longest, where none is about to leave: a newcomer could not be
+  // accepted.
+  void MakeRoom();
+
   // Takes in a connected socket, which waits for its client then. Makes room, for which it may wait
   // a moment. False: there is none, or the table is closed; the socket stays out.
   bool Enter(int socket);
@@ -39,6 +47,10 @@ class ConnectionTable {
   // The connection waits for its client from now on: for a request, or to take an answer with
   // `body`, which is looked at in this call only.
   void Wait(int socket, const std::string* body = nullptr);
+
+  // The connection stands in a line, as one that waits for its client: where it is ended, `turn` is
+  // cancelled. Null: it stands in none any more, which is to be said while the turn lives.
+  void Stand(int socket, Line::Turn* turn);
 
   // It has taken some of the answer.
   void Took(int socket);
@@ -66,7 +78,8 @@ class ConnectionTable {
     bool ended = false;
     std::condition_variable* turn = nullptr;  // while it stands in line to shake hands
     bool shakes_hands = false;
-    const void* held = nullptr;  // tells answers apart, no more
+    Line::Turn* other_turn = nullptr;  // in another line
+    const void* held = nullptr;        // tells answers apart, no more
     std::size_t held_bytes = 0;
   };
   using Entries = std::map<int, Entry>;
@@ -81,7 +94,7 @@ class ConnectionTable {
   [[nodiscard]] std::size_t HeldBytes() const;
   void EndHolders(int besides);  // that one is not ended
 
-  const Limits limits_;
+  Limits limits_;
   mutable std::mutex mutex_;
   std::condition_variable left_;                // one has
   Entries entries_;                             // guarded by mutex_, as all below

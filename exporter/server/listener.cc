@@ -80,22 +80,29 @@ Result<std::unique_ptr<Listener>> Listener::Bind(const ListenAddress& wanted) {
     if (fault != 0) return failure(gai_strerror(fault));
     const Addresses addresses(found);
     for (const addrinfo* one = found; one != nullptr && socket < 0; one = one->ai_next) {
-      socket = Listen(*one, wanted.host.empty());
+      // As other exporters have it, :: is all of both families.
+      socket = Listen(*one, wanted.host.empty() || wanted.host == "::");
     }
     if (socket >= 0 || !wanted.host.empty() || errno == EADDRINUSE) break;
   }
   if (socket < 0) return failure(std::strerror(errno));
   const int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (wake < 0) {
+    const int fault = errno;
+    close(socket);
+    return failure(std::strerror(fault));
+  }
   ListenAddress bound = wanted;
   bound.port = PortOf(socket);
   return std::unique_ptr<Listener>(new Listener(std::move(bound), socket, wake));
 }
 
-void Listener::Begin(Take take) {
-  thread_ = std::thread([this, take = std::move(take)] { Run(take); });
+void Listener::Begin(Take take, MakeRoom make_room) {
+  thread_ = std::thread(
+      [this, take = std::move(take), make_room = std::move(make_room)] { Run(take, make_room); });
 }
 
-void Listener::Run(const Take& take) const {
+void Listener::Run(const Take& take, const MakeRoom& make_room) const {
   while (true) {
     std::array<pollfd, 2> waiting{{{wake_, POLLIN, 0}, {socket_, POLLIN, 0}}};
     if (poll(waiting.data(), waiting.size(), -1) < 0) continue;
@@ -106,6 +113,7 @@ void Listener::Run(const Take& take) const {
       setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
       take(client);
     } else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+      if (errno == EMFILE || errno == ENFILE) make_room();
       poll(waiting.data(), 1, kPauseMilliseconds);
     }
   }

@@ -14,6 +14,8 @@ class Listener {
  public:
   // Owns the socket it is given: connected, close-on-exec, does not block. Called by the thread.
   using Take = std::function<void(int socket)>;
+  // Gives back a file, for there is none left for whoever connects. Likewise.
+  using MakeRoom = std::function<void()>;
 
   // Listens; what connects waits until Begin. The error names the address.
   static Result<std::unique_ptr<Listener>> Bind(const ListenAddress& wanted);
@@ -22,7 +24,7 @@ class Listener {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
-  void Begin(Take take);
+  void Begin(Take take, MakeRoom make_room);
 
   // Accepts no more, and closes the address. Once is enough; more do no harm.
   void Stop();
@@ -32,7 +34,7 @@ class Listener {
 
  private:
   Listener(ListenAddress address, int socket, int wake);
-  void Run(const Take& take) const;
+  void Run(const Take& take, const MakeRoom& make_room) const;
 
   const ListenAddress address_;
   int socket_;

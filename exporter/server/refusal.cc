@@ -21,6 +21,8 @@ std::string_view PhraseOf(int status) {
       return "Unsupported Media Type";
     case 431:
       return "Request Header Fields Too Large";
+    case 501:
+      return "Not Implemented";
     default:
       return "Refused";
   }

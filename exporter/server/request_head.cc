@@ -1,6 +1,7 @@
 #include "exporter/server/request_head.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "exporter/server/text.h"
@@ -25,6 +26,14 @@ bool IsVisible(char c) { return static_cast<unsigned char>(c) > ' ' && c != 0x7f
 
 bool IsFieldCharacter(char c) { return c == '\t' || c == ' ' || IsVisible(c); }
 
+bool HasBareLineFeed(std::string_view text) {
+  for (std::size_t at = text.find('\n'); at != std::string_view::npos;
+       at = text.find('\n', at + 1)) {
+    if (at == 0 || text[at - 1] != '\r') return true;
+  }
+  return false;
+}
+
 // Whether a field with a list of words has this one.
 bool HasWord(std::string_view list, std::string_view word) {
   while (!list.empty()) {
@@ -35,6 +44,22 @@ bool HasWord(std::string_view list, std::string_view word) {
   return false;
 }
 
+bool IsKnownMethod(std::string_view method) {
+  constexpr std::array<std::string_view, 9> kMethods = {
+      "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"};
+  return std::ranges::find(kMethods, method) != kMethods.end();
+}
+
+// A target in absolute form without its scheme and authority (RFC 9112 §3.2.2); others as they are.
+std::string PathAndQuery(std::string_view target) {
+  const std::size_t colon = target.find("://");
+  const std::string_view scheme = target.substr(0, std::min(colon, target.size()));
+  if (!SameText(scheme, "http") && !SameText(scheme, "https")) return std::string(target);
+  target.remove_prefix(colon + 3);
+  target.remove_prefix(std::min(target.find_first_of("/?"), target.size()));
+  return (target.starts_with('/') ? "" : "/") + std::string(target);
+}
+
 // The version, or none of those that are served.
 std::optional<std::string_view> ReadRequestLine(std::string_view line, RequestHead& head) {
   const std::size_t first = line.find(' ');
@@ -43,7 +68,7 @@ std::optional<std::string_view> ReadRequestLine(std::string_view line, RequestHe
   const std::string_view target = line.substr(first + 1, last - first - 1);
   const std::string_view version = line.substr(last + 1);
   head.method = line.substr(0, first);
-  head.target = target;
+  head.target = PathAndQuery(target);
   const bool is_served = version == "HTTP/1.1" || version == "HTTP/1.0";
   if (!IsToken(head.method) || target.empty() || !std::ranges::all_of(target, IsVisible) ||
       !is_served) {
@@ -66,16 +91,16 @@ bool ReadField(std::string_view line, RequestHead& head) {
 std::optional<HeadRefusal> ReadFraming(std::string_view version, RequestHead& head) {
   std::size_t hosts = 0;
   std::size_t lengths = 0;
+  // Those of HTTP/1.0 would have to be told that the connection stays, and gain little by it.
   bool closes = version == "HTTP/1.0";
   for (const auto& [name, value] : head.fields) {
     if (SameText(name, "transfer-encoding")) return HeadRefusal{411};
     if (SameText(name, "content-encoding")) return HeadRefusal{415};
     if (SameText(name, "host")) ++hosts;
-    if (SameText(name, "connection")) {
-      if (version == "HTTP/1.0" && HasWord(value, "keep-alive")) closes = false;
-      if (HasWord(value, "close")) closes = true;
+    if (SameText(name, "connection") && HasWord(value, "close")) closes = true;
+    if (SameText(name, "expect") && version != "HTTP/1.0") {
+      head.expects_100 = SameText(value, "100-continue");
     }
-    if (SameText(name, "expect")) head.expects_100 = SameText(value, "100-continue");
     if (!SameText(name, "content-length")) continue;
     ++lengths;
     if (value.empty() || value.find_first_not_of("0123456789") != std::string::npos) {
@@ -96,7 +121,10 @@ HeadEnd FindHeadEnd(std::string_view received) {
   if (std::min(line, received.size()) > kMaxRequestLine) return {0, HeadRefusal{414}};
   const std::size_t end = received.find(kEnd);
   if (std::min(end, received.size()) > kMaxHead) return {0, HeadRefusal{431}};
-  return {end == std::string_view::npos ? 0 : end + kEnd.size(), std::nullopt};
+  if (end != std::string_view::npos) return {end + kEnd.size(), std::nullopt};
+  // One whose lines end otherwise has no end to wait for.
+  if (received.starts_with("\r\n") || HasBareLineFeed(received)) return {0, HeadRefusal{400}};
+  return {};
 }
 
 std::optional<HeadRefusal> ReadHead(std::string_view text, RequestHead& head) {
@@ -115,6 +143,7 @@ std::optional<HeadRefusal> ReadHead(std::string_view text, RequestHead& head) {
     if (line.size() > kMaxFieldLine || head.fields.size() == kMaxFields) return HeadRefusal{431};
     if (!ReadField(line, head)) return HeadRefusal{400};
   }
+  if (!IsKnownMethod(head.method)) return HeadRefusal{501};
   return ReadFraming(*version, head);
 }
 

@@ -21,7 +21,7 @@ constexpr std::size_t kMaxBody = 64 * 1024;
 // none.
 struct RequestHead {
   std::string method;
-  std::string target;
+  std::string target;  // its path and query, where it came in absolute form
   std::vector<std::pair<std::string, std::string>> fields;
   std::size_t body_bytes = 0;
   bool keep_alive = false;  // the client may send another one
@@ -34,7 +34,7 @@ struct HeadRefusal {
 };
 
 // Where the head ends in what has come so far, its empty line included; 0: not yet. A refusal where
-// it is certain that it is too long.
+// it is certain that it is too long, or will not be one.
 struct HeadEnd {
   std::size_t bytes = 0;
   std::optional<HeadRefusal> refusal;

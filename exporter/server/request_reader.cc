@@ -21,11 +21,20 @@ std::optional<RequestReader::Received> RequestReader::Fill(Time until) {
   return Received{};
 }
 
-RequestReader::Received RequestReader::Next() {
-  if (unread_.empty()) {
-    // One that begins no request is told nothing.
-    if (Fill(Clock::now() + times_.idle)) return {};
+bool RequestReader::AwaitRequest() {
+  const Time until = Clock::now() + times_.idle;
+  for (bool may_skip = true;;) {
+    if (may_skip && unread_.starts_with("\r\n")) {
+      unread_.erase(0, 2);
+      may_skip = false;
+    }
+    if (!unread_.empty() && !(may_skip && unread_ == "\r")) return true;
+    if (Fill(until)) return false;
   }
+}
+
+RequestReader::Received RequestReader::Next() {
+  if (!AwaitRequest()) return {};
   const Time begun = Clock::now();
   const Time until = begun + times_.read;
   HeadEnd end = FindHeadEnd(unread_);

@@ -31,6 +31,9 @@ class RequestReader {
   Received Next();
 
  private:
+  // Until a request begins; an empty line before it is passed over (RFC 9112 §2.2). False: none
+  // does, and the client is told nothing.
+  bool AwaitRequest();
   // Reads on. Nothing: there is more; else what it comes to.
   std::optional<Received> Fill(Time until);
   std::optional<Received> DropBody(const RequestHead& head, Time until);

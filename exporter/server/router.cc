@@ -6,23 +6,22 @@
 namespace registry_backend::server {
 
 void Router::Add(const std::string& method, const std::string& path, Route route) {
-  AddUnlimited(method, path, [free = free_, route = std::move(route)](const Request& request) {
-    struct Turn {
-      explicit Turn(std::counting_semaphore<kAtOnce>& places) : free(places) { free.acquire(); }
-      ~Turn() { free.release(); }
-      Turn(const Turn&) = delete;
-      Turn& operator=(const Turn&) = delete;
-      std::counting_semaphore<kAtOnce>& free;
-    };
-    const Turn turn(*free);
-    return route(request);
-  });
+  Add(method, path, Entry{std::move(route), true});
 }
 
 void Router::AddUnlimited(const std::string& method, const std::string& path, Route route) {
-  Route& place = routes_[path][method];
-  if (place) throw std::logic_error("there are two routes for " + method + " " + path);
-  place = std::move(route);
+  Add(method, path, Entry{std::move(route), false});
+}
+
+void Router::Add(const std::string& method, const std::string& path, Entry entry) {
+  Entry& place = routes_[path][method];
+  if (place.route) throw std::logic_error("there are two routes for " + method + " " + path);
+  place = std::move(entry);
+}
+
+const Router::Entry* Router::Find(const Methods& methods, const std::string& method) {
+  const auto found = methods.find(method == "HEAD" ? "GET" : method);
+  return found == methods.end() ? nullptr : &found->second;
 }
 
 std::vector<std::string> Router::Routes() const {
@@ -36,12 +35,18 @@ std::vector<std::string> Router::Routes() const {
   return routes;
 }
 
+bool Router::IsLimited(const Request& request) const {
+  const auto path = routes_.find(request.path);
+  if (path == routes_.end()) return false;
+  const Entry* const entry = Find(path->second, request.method);
+  return entry != nullptr && entry->is_limited;
+}
+
 Response Router::Handle(const Request& request) const {
   const auto path = routes_.find(request.path);
   if (path == routes_.end()) return Response::Text(404, "404 page not found");
-  const auto& methods = path->second;
-  const auto route = methods.find(request.method == "HEAD" ? "GET" : request.method);
-  if (route != methods.end()) return route->second(request);
+  const Methods& methods = path->second;
+  if (const Entry* const entry = Find(methods, request.method)) return entry->route(request);
   std::string allowed;
   for (const auto& [method, unused] : methods) {
     if (!allowed.empty()) allowed += ", ";

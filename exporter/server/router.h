@@ -1,10 +1,7 @@
 #pragma once
 
-#include <cstddef>
 #include <functional>
 #include <map>
-#include <memory>
-#include <semaphore>
 #include <string>
 #include <vector>
 
@@ -19,8 +16,8 @@ using Route = std::function<Response(const Request&)>;
 class Router {
  public:
   // A GET route answers HEAD as well. There is no other route for the method and path: throws
-  // std::logic_error. Of these only a few are at work at once, and others wait: an answer may need
-  // much memory while it is made.
+  // std::logic_error. Of these the server has only a few at work at once, and others wait: an
+  // answer may need much memory while it is made.
   void Add(const std::string& method, const std::string& path, Route route);
 
   // For one that needs next to nothing, or sees to it itself: nobody waits.
@@ -32,15 +29,23 @@ class Router {
   // `GET /path` of every route, in order of their paths.
   [[nodiscard]] std::vector<std::string> Routes() const;
 
+  // Whether the route for the request is one of which only a few are at work at once.
+  [[nodiscard]] bool IsLimited(const Request& request) const;
+
   // 404 for an unknown path, 405 with Allow for a known one asked for in another way.
   [[nodiscard]] Response Handle(const Request& request) const;
 
  private:
-  static constexpr std::ptrdiff_t kAtOnce = 8;
+  struct Entry {
+    Route route;
+    bool is_limited = false;
+  };
+  using Methods = std::map<std::string, Entry>;
 
-  std::map<std::string, std::map<std::string, Route>> routes_;  // path → method → route
-  std::shared_ptr<std::counting_semaphore<kAtOnce>> free_ =
-      std::make_shared<std::counting_semaphore<kAtOnce>>(kAtOnce);
+  void Add(const std::string& method, const std::string& path, Entry entry);
+  static const Entry* Find(const Methods& methods, const std::string& method);
+
+  std::map<std::string, Methods> routes_;  // by path
 };
 
 }  // namespace registry_backend::server

@@ -9,6 +9,7 @@ namespace registry_backend::server {
 namespace {
 
 constexpr auto kTryAgainAfter = std::chrono::seconds(2);
+constexpr auto kLookPatience = std::chrono::milliseconds(100);
 
 // Empty where there is no such file.
 std::string SignatureOfFile(const std::string& path) {
@@ -89,10 +90,28 @@ Security::Signature Security::SignatureOf(const SecurityOptions& options) const 
 }
 
 std::shared_ptr<const Security::State> Security::Current() {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
+  if (!looked_.wait_for(lock, kLookPatience, [this] { return !is_looking_; })) return state_;
+  is_looking_ = true;
+  lock.unlock();
+  const auto end = [this, &lock] {
+    lock.lock();
+    is_looking_ = false;
+    looked_.notify_one();
+  };
+  try {
+    Look();
+  } catch (...) {
+    end();
+    throw;
+  }
+  end();
+  return state_;
+}
+
+void Security::Look() {
   const Signature now = SignatureOf(named_);
   if (now != seen_ || (!last_fault_.empty() && Clock::now() >= try_again_)) Reread(now);
-  return state_;
 }
 
 void Security::Reread(const Signature& now) {
@@ -104,9 +123,15 @@ void Security::Reread(const Signature& now) {
     if (before != now.end()) signature = before->second;
   }
   Result<State> state = options ? Build(*options) : options.error();
-  const std::string fault = FaultOf(state);
+  std::unique_lock lock(mutex_);
+  const std::shared_ptr<const State> old = state_;
+  lock.unlock();
+  const std::string fault = FaultOf(path_, *old, state);
   if (fault.empty()) {
-    state_ = std::make_shared<const State>(*std::move(state));
+    auto better = std::make_shared<const State>(*std::move(state));
+    lock.lock();
+    state_ = std::move(better);
+    lock.unlock();
     logger_.Info("Web configuration reread", {{"file", path_}});
   } else if (fault != last_fault_) {
     logger_.Error("Web configuration is not usable; the old one is kept", {{"err", fault}});
@@ -115,17 +140,19 @@ void Security::Reread(const Signature& now) {
   try_again_ = Clock::now() + kTryAgainAfter;
 }
 
-std::string Security::FaultOf(const Result<State>& state) const {
+std::string Security::FaultOf(const std::string& path, const State& old,
+                              const Result<State>& state) {
   if (!state) return state.error().message;
-  if ((state_->tls == nullptr) != (state->tls == nullptr)) {
-    return path_ + ": TLS is turned on and off by a restart only";
+  if ((old.tls == nullptr) != (state->tls == nullptr)) {
+    return path + ": TLS is turned on and off by a restart only";
   }
-  const std::string missing = Missing(state_->options, state->options);
+  const std::string missing = Missing(old.options, state->options);
   if (missing.empty()) return "";
-  return path_ + ": " + missing + " is gone; without a restart it can be changed, not left out";
+  return path + ": " + missing + " is gone; without a restart it can be changed, not left out";
 }
 
-std::optional<Response> Security::Refuse(const State& state, const Request& request, Time until) {
+std::optional<Response> Security::Refuse(const State& state, const Request& request, Time until,
+                                         const PasswordChecker::Stand& stand) {
   {
     const std::lock_guard lock(mutex_);
     if (!limiter_.Allow(state.options.rate_limit, Clock::now())) {
@@ -135,7 +162,7 @@ std::optional<Response> Security::Refuse(const State& state, const Request& requ
   if (state.options.users.empty()) return std::nullopt;
   const std::optional<UserAndPassword> given = ReadBasicAuth(request.Field("authorization"));
   if (!given) return Unauthorized();
-  switch (passwords_.Check(state.options.users, *given, until)) {
+  switch (passwords_.Check(state.options.users, *given, until, stand)) {
     case PasswordChecker::Verdict::kGood:
       return std::nullopt;
     case PasswordChecker::Verdict::kBad:

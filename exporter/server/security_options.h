@@ -35,6 +35,7 @@ struct TlsOptions {
   TlsVersion min_version = TlsVersion::kTls12;
   TlsVersion max_version = TlsVersion::kTls13;
   std::string where_suites;          // as PemSource::where
+  std::string where_groups;          // likewise
   std::vector<std::string> suites;   // of TLS 1.2 and below, by OpenSSL's names; empty: good ones
   bool only_tls13_suites = false;    // suites were named, and all of them are of TLS 1.3
   bool prefer_server_suites = true;  // the order is the server's, not the client's

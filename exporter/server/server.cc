@@ -16,6 +16,7 @@
 #include "exporter/server/connection.h"
 #include "exporter/server/connection_table.h"
 #include "exporter/server/gzip.h"
+#include "exporter/server/line.h"
 #include "exporter/server/listener.h"
 #include "exporter/server/refusal.h"
 #include "exporter/server/request_reader.h"
@@ -31,6 +32,8 @@ constexpr std::size_t kUnwantedBytes = std::size_t{2} * 1024 * 1024;
 constexpr auto kUnwantedTime = std::chrono::seconds(2);
 // A thread's stack takes memory only as far as it is used; reading YAML that is nested uses most.
 constexpr std::size_t kStackBytes = std::size_t{4} * 1024 * 1024;
+// For everything else: what a scan has open, what is being saved, reports being sent. Where there
+// are few at all, half of them.
 constexpr std::size_t kOtherFiles = 512;
 
 // What httplib gets to read: a head that is known to be in order. What it writes goes to the
@@ -113,7 +116,8 @@ class Server::Core {
         router_(std::move(router)),
         logger_(std::move(logger)),
         security_(std::move(security)),
-        table_({.connections = options_.max_connections, .handshakes = options_.max_handshakes}) {}
+        table_({.connections = options_.max_connections, .handshakes = options_.max_handshakes}),
+        places_(options_.max_answers) {}
 
   Result<std::vector<ListenAddress>> Start();
   void Stop();
@@ -122,6 +126,7 @@ class Server::Core {
   class Conversation;
   struct Guest;
 
+  void FitIntoFiles();
   void Take(int socket);
   void Serve(int socket);
   void Join(std::optional<pthread_t> next);
@@ -132,7 +137,9 @@ class Server::Core {
   const Logger logger_;
   const std::unique_ptr<Security> security_;
   ConnectionTable table_;
-  BodyPacker packer_;
+  Line places_;
+  BodyPacker limited_packer_;    // of answers that need a place
+  BodyPacker unlimited_packer_;  // scrapes do not wait behind those
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::mutex mutex_;
   std::optional<pthread_t> ended_;  // guarded by mutex_: the thread to be joined next
@@ -156,7 +163,10 @@ class Server::Core::Conversation : private httplib::Server {
     set_post_routing_handler([this](const httplib::Request&, httplib::Response& to) {
       to.headers.erase("Accept-Ranges");  // ranges are not served
       if (state_ == nullptr) return;
-      for (const auto& [name, value] : state_->options.headers) to.set_header(name, value);
+      for (const auto& [name, value] : state_->options.headers) {
+        // Of two policies a browser keeps both: a page's own has to be the only one.
+        if (!to.has_header(name)) to.set_header(name, value);
+      }
     });
   }
 
@@ -210,33 +220,59 @@ class Server::Core::Conversation : private httplib::Server {
   }
 
   Response Answer(const httplib::Request& from) {
-    core_.table_.Work(socket_);
     Request request;
     request.method = from.method;
     request.path = from.path;
     for (const auto& [name, value] : from.params) request.query.emplace(name, value);
     request.fields = std::move(head_.fields);
-    Response response = Route(request);
-    Pack(request, response);
+    if (auto refusal = Refusal(request)) return *std::move(refusal);
+    // Until what is made is counted as held.
+    Line::Turn place(core_.places_);
+    const bool is_limited = core_.router_.IsLimited(request);
+    if (is_limited && !Await(place)) return Busy();
+    core_.table_.Work(socket_);
+    Response response = core_.router_.Handle(request);
+    Pack(request, response, is_limited ? core_.limited_packer_ : core_.unlimited_packer_);
     core_.table_.Wait(socket_, response.body.get());
     return response;
   }
 
-  Response Route(const Request& request) {
+  std::optional<Response> Refusal(const Request& request) {
     const auto& open = core_.options_.open_paths;
-    if (state_ != nullptr && std::ranges::find(open, request.path) == open.end()) {
-      if (auto refusal = core_.security_->Refuse(*state_, request, until_)) return *refusal;
+    if (state_ == nullptr || std::ranges::find(open, request.path) != open.end()) {
+      return std::nullopt;
     }
-    return core_.router_.Handle(request);
+    return core_.security_->Refuse(*state_, request, WaitsUntil(),
+                                   [this](Line::Turn* turn) { core_.table_.Stand(socket_, turn); });
   }
 
-  void Pack(const Request& request, Response& response) {
+  // Those who wait are ended like others that wait where there is no room.
+  bool Await(Line::Turn& place) {
+    core_.table_.Stand(socket_, &place);
+    const bool has_place = place.Await("", WaitsUntil());
+    core_.table_.Stand(socket_, nullptr);
+    return has_place;
+  }
+
+  // While there is time left to say that there was none.
+  [[nodiscard]] Time WaitsUntil() const {
+    const Time now = Clock::now();
+    return now + (until_ - now) * 9 / 10;
+  }
+
+  static Response Busy() {
+    Response response = Response::Text(503, "503 too many requests at once");
+    response.fields.emplace_back("Retry-After", "1");
+    return response;
+  }
+
+  static void Pack(const Request& request, Response& response, BodyPacker& packer) {
     if (response.body == nullptr || !IsWorthPacking(response.content_type, response.body->size())) {
       return;
     }
     response.fields.emplace_back("Vary", "Accept-Encoding");
     if (!AcceptsGzip(request.Field("accept-encoding"))) return;
-    auto packed = core_.packer_.Pack(response.body);
+    auto packed = packer.Pack(response.body);
     if (packed->empty()) return;
     response.body = std::move(packed);
     response.fields.emplace_back("Content-Encoding", "gzip");
@@ -268,13 +304,25 @@ struct Server::Core::Guest {
   int socket;
 };
 
-Result<std::vector<ListenAddress>> Server::Core::Start() {
+// Raises the limit of open files to what is needed, or serves fewer connections.
+void Server::Core::FitIntoFiles() {
   rlimit files{};
-  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-    const rlim_t wanted = options_.max_connections + kOtherFiles;
-    files.rlim_cur = std::max(files.rlim_cur, std::min(wanted, files.rlim_max));
-    setrlimit(RLIMIT_NOFILE, &files);
-  }
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  const rlim_t wanted = options_.max_connections + kOtherFiles;
+  files.rlim_cur = std::max(files.rlim_cur, std::min(wanted, files.rlim_max));
+  if (setrlimit(RLIMIT_NOFILE, &files) != 0 && getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  if (files.rlim_cur >= wanted) return;
+  const std::size_t others = std::min<std::size_t>(kOtherFiles, files.rlim_cur / 2);
+  const std::size_t most = std::max<std::size_t>(1, files.rlim_cur - others);
+  if (most >= options_.max_connections) return;
+  table_.Limit(most);
+  logger_.Warn(
+      "Few files may be open, so fewer connections are served",
+      {{"files", files.rlim_cur}, {"connections", most}, {"wanted", options_.max_connections}});
+}
+
+Result<std::vector<ListenAddress>> Server::Core::Start() {
+  FitIntoFiles();
   std::vector<std::unique_ptr<Listener>> listeners;
   std::vector<ListenAddress> bound;
   for (const ListenAddress& address : options_.addresses) {
@@ -285,7 +333,7 @@ Result<std::vector<ListenAddress>> Server::Core::Start() {
   }
   listeners_ = std::move(listeners);
   for (const auto& listener : listeners_) {
-    listener->Begin([this](int socket) { Take(socket); });
+    listener->Begin([this](int socket) { Take(socket); }, [this] { table_.MakeRoom(); });
   }
   return bound;
 }
@@ -294,6 +342,7 @@ void Server::Core::Stop() {
   table_.Close();
   for (const auto& listener : listeners_) listener->Stop();
   if (security_ != nullptr) security_->Stop();
+  places_.Close();
   table_.AwaitEmpty();
   Join(std::nullopt);
 }
@@ -342,7 +391,7 @@ void Server::Core::Serve(int socket) {
     logger_.Error("A connection could not be served", {{"err", exception.what()}});
   }
   Join(pthread_self());
-  // With the last one gone, there may be no core any more.
+  // What waits for the last one to leave is Stop, which joins this thread before it returns.
   const bool gives_back = table_.Leave(socket);
   ::close(socket);
   if (gives_back) malloc_trim(0);

@@ -17,6 +17,9 @@ struct ServerOptions {
   std::vector<ListenAddress> addresses;
   std::size_t max_connections = 512;  // then the one ends that waits longest for its client
   std::size_t max_handshakes = 32;    // at once; likewise
+  // Answers being made and compressed at once, not counting those that need next to nothing: each
+  // may take megabytes, which count as held only when it is done. Others wait.
+  std::size_t max_answers = 4;
   Duration handshake_time = std::chrono::seconds(5);
   Duration idle_time = std::chrono::seconds(5);    // until a request begins
   Duration read_time = std::chrono::seconds(10);   // from a request's first byte to its last

@@ -1,16 +1,18 @@
 #include "exporter/server/tls.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <iterator>
 #include <string>
 #include <string_view>
@@ -34,6 +36,21 @@ using Names = std::unique_ptr<GENERAL_NAMES, Free<GENERAL_NAMES_free>>;
 constexpr long kRecordBytes = 4096;
 constexpr std::size_t kMaxPemBytes = std::size_t{1} << 20U;
 
+// An open file, or none where its number is below 0.
+class File {
+ public:
+  explicit File(int number) : number_(number) {}
+  ~File() {
+    if (number_ >= 0) close(number_);
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  [[nodiscard]] int number() const { return number_; }
+
+ private:
+  const int number_;
+};
+
 Error Wrong(const PemSource& source, const std::string& what) {
   return {ErrorKind::kInternal, source.where + what};
 }
@@ -47,16 +64,24 @@ std::string Reason() {
 
 Result<std::string> ReadPem(const PemSource& source) {
   if (source.file.empty()) return source.text;
-  std::ifstream file(source.file, std::ios::binary);
-  if (!file) return Wrong(source, "cannot read " + source.file + ": " + std::strerror(errno));
+  const auto failure = [&source] {
+    return Wrong(source, "cannot read " + source.file + ": " + std::strerror(errno));
+  };
+  // A pipe without a writer would keep an open that blocks waiting for ever.
+  const File file(open(source.file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat status {};
+  if (file.number() < 0 || fstat(file.number(), &status) != 0) return failure();
+  if (!S_ISREG(status.st_mode)) return Wrong(source, source.file + " is no regular file");
   std::string text;
   std::array<char, 4096> piece;
-  while (file.read(piece.data(), piece.size()) || file.gcount() > 0) {
-    text.append(piece.data(), static_cast<std::size_t>(file.gcount()));
+  while (true) {
+    const ssize_t got = read(file.number(), piece.data(), piece.size());
+    if (got == 0) return text;
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return failure();
+    text.append(piece.data(), static_cast<std::size_t>(got));
     if (text.size() > kMaxPemBytes) return Wrong(source, source.file + " is larger than 1 MiB");
   }
-  if (file.bad()) return Wrong(source, "cannot read " + source.file);
-  return text;
 }
 
 std::string NameOf(const PemSource& source) { return source.file.empty() ? "it" : source.file; }
@@ -268,7 +293,7 @@ class OpenSslContext final : public TlsContext,
     }
     const std::string groups = Joined(options_.groups);
     if (!groups.empty() && SSL_CTX_set1_groups_list(context, groups.c_str()) != 1) {
-      return Error{ErrorKind::kInternal, options_.where_suites + "no such curves: " + Reason()};
+      return Error{ErrorKind::kInternal, options_.where_groups + "no such curves: " + Reason()};
     }
     return Ok();
   }

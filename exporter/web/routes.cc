@@ -8,6 +8,7 @@
 #include "exporter/web/api.h"
 #include "exporter/web/drill_route.h"
 #include "exporter/web/metrics_page.h"
+#include "exporter/web/shared_answer.h"
 #include "exporter/web/status_page.h"
 
 namespace registry_backend {
@@ -115,9 +116,10 @@ Result<server::Router> MakeRouter(const WebOptions& options, const BuildInfo& bu
   }
   AddApi(router, monitor);
   if (options.telemetry_path != "/") {
-    router.Add("GET", "/", [options, build, &monitor](const server::Request&) {
+    const auto page = std::make_shared<SharedAnswer>([options, build, &monitor] {
       return StatusPage(*monitor.Current(), build, options, WallClock::now());
     });
+    router.Add("GET", "/", [page](const server::Request&) { return page->Get(); });
   }
   if (router.Has(options.telemetry_path)) {
     return Error{ErrorKind::kInternal, "--web.telemetry-path: " + options.telemetry_path +

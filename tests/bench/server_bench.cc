@@ -126,6 +126,14 @@ void Crowd(const Exporter& exporter, const Stop& stop, const StreamOptions& opti
   }
 }
 
+void NeverRead(const Exporter& exporter, const Stop& stop, const std::string& path,
+               const std::string& fields) {
+  StreamOptions options = exporter.stream();
+  options.receive_bytes = 4096;
+  Crowd(exporter, stop, options,
+        [&] { return "GET " + path + " HTTP/1.1\r\nHost: x\r\n" + fields + "\r\n"; });
+}
+
 // One client after another that sends `hello` and then `piece` until 200 MB have gone.
 void Flood(const Exporter& exporter, const Stop& stop, const std::string& hello,
            const std::string& piece) {
@@ -180,11 +188,16 @@ std::vector<Attack> Attacks() {
       {"500 half handshakes",
        [](const Exporter& e, const Stop& stop) { Crowd(e, stop, {}, testing::ClientHello); }},
       {"500 that ask for /metrics and never read",
+       [](const Exporter& e, const Stop& stop) { NeverRead(e, stop, "/metrics", ""); }},
+      {"500 that ask for / and never read",
+       [](const Exporter& e, const Stop& stop) { NeverRead(e, stop, "/", ""); }},
+      {"500 that ask for / in gzip and never read",
        [](const Exporter& e, const Stop& stop) {
-         StreamOptions options = e.stream();
-         options.receive_bytes = 4096;
-         Crowd(e, stop, options,
-               [] { return std::string("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"); });
+         NeverRead(e, stop, "/", "Accept-Encoding: gzip\r\n");
+       }},
+      {"500 that ask for all targets in gzip and never read",
+       [](const Exporter& e, const Stop& stop) {
+         NeverRead(e, stop, "/api/v1/targets", "Accept-Encoding: gzip\r\n");
        }},
       {"a header line of 200 MB",
        [](const Exporter& e, const Stop& stop) {

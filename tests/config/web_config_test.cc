@@ -2,9 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <string>
 #include <vector>
+
+#include "tests/support/temp_dir.h"
 
 namespace registry_backend {
 namespace {
@@ -122,76 +125,95 @@ struct Wrong {
   std::string message;
 };
 
+TEST(WebConfig, IsNoPipe) {
+  const testing::TempDir dir("web-config");
+  const std::string path = (dir / "web.yml").string();
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  EXPECT_EQ(LoadWebConfig(path).error().message,
+            "web configuration file " + path + ": it is no regular file");
+}
+
 TEST(WebConfig, NamesWhatIsWrongAndWhere) {
   const std::string expected_auth =
       "(expected one of NoClientCert, RequestClientCert, RequireAnyClientCert, "
       "RequireClientCert, VerifyClientCertIfGiven, RequireAndVerifyClientCert)";
-  for (const Wrong& wrong : std::vector<Wrong>{
-           {"ab12\ncd34\n", "w.yml:1:1: expected a mapping of keys to values"},
-           {"tls_config: {}\n",
-            "w.yml:1:1: tls_config: unknown key (expected one of basic_auth_users, "
-            "http_server_config, rate_limit, tls_server_config)"},
-           {"tls_server_config: {cert_file: '', key_file: a}\n",
-            "w.yml:1:32: tls_server_config.cert_file: expected it (or cert)"},
-           {"tls_server_config: {cert_fil: a.crt}\n",
-            "w.yml:1:21: tls_server_config.cert_fil: unknown key (did you mean cert_file? expected "
-            "one of cert, cert_file, cipher_suites, client_allowed_sans, client_auth_type, "
-            "client_ca, client_ca_file, curve_preferences, key, key_file, max_version, "
-            "min_version, prefer_server_cipher_suites)"},
-           {"tls_server_config: {cert: '', key_file: a}\n", ""},
-           {"tls_server_config: {cert_file: a, key_file: ''}\n", ""},
-           {"tls_server_config: {cert_file: a, key: ''}\n",
-            "w.yml:1:20: tls_server_config.key_file: expected it (or key)"},
-           {"tls_server_config: {min_version: TLS13}\n",
-            "w.yml:1:20: tls_server_config.cert_file: expected it (or cert)"},
-           {"tls_server_config: {cert: a, cert_file: a, key: a}\n",
-            "w.yml:1:27: tls_server_config.cert: expected either cert or cert_file"},
-           {kTls + "  client_auth_type: x\n",
-            "w.yml:4:21: tls_server_config.client_auth_type: unknown 'x' " + expected_auth},
-           {kTls + "  client_ca_file: /dev/null\n",
-            "w.yml:2:3: tls_server_config.client_auth_type: expected one other than NoClientCert "
-            "beside client_ca_file"},
-           {kTls + "  client_allowed_sans: [a]\n", ""},
-           {kTls + "  client_auth_type: VerifyClientCertIfGiven\n  client_allowed_sans: [a]\n",
-            "w.yml:5:24: tls_server_config.client_allowed_sans: expected client_auth_type "
-            "RequireAndVerifyClientCert (or RequireAnyClientCert) beside it: a client could come "
-            "without a certificate"},
-           {kTls + "  client_auth_type: RequireAnyClientCert\n  client_allowed_sans: []\n",
-            "w.yml:5:24: tls_server_config.client_allowed_sans: expected at least one name"},
-           {kTls + "  min_version: TLS14\n",
-            "w.yml:4:16: tls_server_config.min_version: unknown 'TLS14' (expected one of TLS10, "
-            "TLS11, TLS12, TLS13)"},
-           {kTls + "  min_version: TLS13\n  max_version: TLS12\n",
-            "w.yml:5:16: tls_server_config.max_version: expected it not below min_version"},
-           {kTls + "  cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]\n", ""},
-           {kTls + "  max_version: TLS12\n  cipher_suites: [TLS_AES_128_GCM_SHA256]\n",
-            "w.yml:5:18: tls_server_config.cipher_suites: expected one of TLS 1.2 too, for "
-            "max_version is below TLS13"},
-           {kTls + "  curve_preferences: [CurveP1]\n",
-            "w.yml:4:22: tls_server_config.curve_preferences: unknown 'CurveP1' (expected one of "
-            "CurveP256, CurveP384, CurveP521, X25519)"},
-           {"http_server_config: {http2: true}\n",
-            "w.yml:1:29: http_server_config.http2: expected false or nothing: this server speaks "
-            "HTTP/1.1 only"},
-           {"http_server_config: {headers: {Server: a}}\n",
-            "w.yml:1:40: http_server_config.headers.Server: this header cannot be set (expected "
-            "one of Content-Security-Policy, X-Frame-Options, X-Content-Type-Options, "
-            "X-XSS-Protection, Strict-Transport-Security)"},
-           {"http_server_config: {headers: {X-Frame-Options: all}}\n",
-            "w.yml:1:49: http_server_config.headers.X-Frame-Options: expected deny or sameorigin"},
-           {"http_server_config: {headers: {X-Content-Type-Options: ''}}\n",
-            "w.yml:1:56: http_server_config.headers.X-Content-Type-Options: expected nosniff"},
-           {"http_server_config: {headers: {X-XSS-Protection: \"a\\r\\nb: c\"}}\n", ""},
-           {"basic_auth_users: {alice: S3CR3T}\n",
-            "w.yml:1:27: basic_auth_users.alice: expected a bcrypt hash, which begins with $2a$, "
-            "$2b$ or $2y$ and the cost"},
-           {"basic_auth_users: {alice: }\n", ""},
-           {"basic_auth_users: [alice]\n", ""},
-           {"rate_limit: {interval: often}\n",
-            "w.yml:1:24: rate_limit.interval: 'often' is not a duration (expected one like 90s, "
-            "1h30m or 30d)"},
-           {"rate_limit: {burst: -1}\n", ""},
-       }) {
+  for (
+      const Wrong& wrong : std::vector<Wrong>{
+          {"ab12\ncd34\n", "w.yml:1:1: expected a mapping of keys to values"},
+          {"tls_config: {}\n",
+           "w.yml:1:1: tls_config: unknown key (expected one of basic_auth_users, "
+           "http_server_config, rate_limit, tls_server_config)"},
+          {"tls_server_config: {cert_file: '', key_file: a}\n",
+           "w.yml:1:32: tls_server_config.cert_file: expected it (or cert)"},
+          {"tls_server_config: {cert_fil: a.crt}\n",
+           "w.yml:1:21: tls_server_config.cert_fil: unknown key (did you mean cert_file? expected "
+           "one of cert, cert_file, cipher_suites, client_allowed_sans, client_auth_type, "
+           "client_ca, client_ca_file, curve_preferences, key, key_file, max_version, "
+           "min_version, prefer_server_cipher_suites)"},
+          {"tls_server_config: {cert: '', key_file: a}\n", ""},
+          {"tls_server_config: {cert_file: a, key_file: ''}\n", ""},
+          {"tls_server_config: {cert_file: a, key: ''}\n",
+           "w.yml:1:20: tls_server_config.key_file: expected it (or key)"},
+          {"tls_server_config: {min_version: TLS13}\n",
+           "w.yml:1:20: tls_server_config.cert_file: expected it (or cert)"},
+          {"tls_server_config: {cert: a, cert_file: a, key: a}\n",
+           "w.yml:1:27: tls_server_config.cert: expected either cert or cert_file"},
+          {kTls + "  client_auth_type: x\n",
+           "w.yml:4:21: tls_server_config.client_auth_type: unknown 'x' " + expected_auth},
+          {kTls + "  client_ca_file: /dev/null\n",
+           "w.yml:2:3: tls_server_config.client_auth_type: expected one other than NoClientCert "
+           "beside client_ca_file"},
+          {kTls + "  client_allowed_sans: [a]\n", ""},
+          {kTls + "  client_auth_type: VerifyClientCertIfGiven\n  client_allowed_sans: [a]\n",
+           "w.yml:5:24: tls_server_config.client_allowed_sans: expected client_auth_type "
+           "RequireAndVerifyClientCert (or RequireAnyClientCert) beside it: a client could come "
+           "without a certificate"},
+          {kTls + "  client_auth_type: RequireAnyClientCert\n  client_allowed_sans: []\n",
+           "w.yml:5:24: tls_server_config.client_allowed_sans: expected at least one name"},
+          {kTls + "  min_version: TLS14\n",
+           "w.yml:4:16: tls_server_config.min_version: unknown 'TLS14' (expected one of TLS10, "
+           "TLS11, TLS12, TLS13)"},
+          {kTls + "  min_version: TLS13\n  max_version: TLS12\n",
+           "w.yml:5:16: tls_server_config.max_version: expected it not below min_version"},
+          {kTls + "  cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]\n", ""},
+          {kTls + "  max_version: TLS12\n  cipher_suites: [TLS_AES_128_GCM_SHA256]\n",
+           "w.yml:5:18: tls_server_config.cipher_suites: expected one of TLS 1.2 too, for "
+           "max_version is below TLS13"},
+          {kTls + "  curve_preferences: [CurveP1]\n",
+           "w.yml:4:22: tls_server_config.curve_preferences: unknown 'CurveP1' (expected one of "
+           "CurveP256, CurveP384, CurveP521, X25519)"},
+          {"http_server_config: {http2: true}\n",
+           "w.yml:1:29: http_server_config.http2: expected false or nothing: this server speaks "
+           "HTTP/1.1 only"},
+          {"http_server_config: {headers: {Server: a}}\n",
+           "w.yml:1:40: http_server_config.headers.Server: this header cannot be set (expected "
+           "one of Content-Security-Policy, X-Frame-Options, X-Content-Type-Options, "
+           "X-XSS-Protection, Strict-Transport-Security)"},
+          {"http_server_config: {headers: {X-Frame-Options: all}}\n",
+           "w.yml:1:49: http_server_config.headers.X-Frame-Options: expected deny or sameorigin"},
+          {"http_server_config: {headers: {X-Content-Type-Options: ''}}\n",
+           "w.yml:1:56: http_server_config.headers.X-Content-Type-Options: expected nosniff"},
+          {"http_server_config: {headers: {X-XSS-Protection: \"a\\r\\nb: c\"}}\n", ""},
+          {"http_server_config: {headers: {X-XSS-Protection: \"a\\0b\"}}\n",
+           "w.yml:1:50: http_server_config.headers.X-XSS-Protection: expected one line without "
+           "control characters"},
+          {"http_server_config: {headers: {X-XSS-Protection: \"a\\x7f\"}}\n", ""},
+          {"basic_auth_users: {alice: S3CR3T}\n",
+           "w.yml:1:27: basic_auth_users.alice: expected a bcrypt hash, which begins with $2a$, "
+           "$2b$ or $2y$ and the cost"},
+          {"basic_auth_users: {alice: }\n", ""},
+          {"basic_auth_users: [alice]\n", ""},
+          {"rate_limit: {interval: often}\n",
+           "w.yml:1:24: rate_limit.interval: 'often' is not a duration (expected one like 90s, "
+           "1h30m or 30d)"},
+          {"rate_limit: {burst: -1}\n", ""},
+          {"rate_limit: {interval: 1s}\n",
+           "w.yml:1:13: rate_limit.burst: expected at least 1 beside an interval: no request would "
+           "be let through"},
+          {"rate_limit: {interval: 1s, burst: 0}\n",
+           "w.yml:1:35: rate_limit.burst: expected at least 1 beside an interval: no request would "
+           "be let through"},
+      }) {
     const std::string fault = FaultOf(wrong.text);
     EXPECT_NE(fault, "none") << wrong.text;
     if (!wrong.message.empty()) {

@@ -15,6 +15,7 @@
 #include "tests/simulator/simulator.h"
 #include "tests/support/eventually.h"
 #include "tests/support/http_get.h"
+#include "tests/support/stream_client.h"
 #include "tests/support/temp_dir.h"
 
 // What the program's inventory survives, seen as a user sees it: the log, the metrics, the files.
@@ -46,7 +47,8 @@ class SurvivalTest : public ::testing::Test {
 
   // An exporter that scans at `interval`.
   std::unique_ptr<ExporterProcess> Serve(const std::string& interval = "24h",
-                                         const std::string& retry = "1h") {
+                                         const std::string& retry = "1h",
+                                         const std::string& program = REGISTRY_BACKEND_EXPORTER) {
     testing::WriteFile(dir_ / "config.yml",
                        "scan: {interval: " + interval + ", retry_interval: " + retry +
                            ", max_requests_per_second: 0}\n"
@@ -54,7 +56,7 @@ class SurvivalTest : public ::testing::Test {
                            registry_->base_url() + "\", repository: " + kRepository +
                            ", basic_auth: {username: user, password_file: password}}]\n");
     return std::make_unique<ExporterProcess>(
-        REGISTRY_BACKEND_EXPORTER, dir_ / "config.yml",
+        program, dir_ / "config.yml",
         std::vector<std::string>{"--storage.path", (dir_ / "data").string(),
                                  "--web.enable-lifecycle"});
   }
@@ -102,6 +104,15 @@ class SurvivalTest : public ::testing::Test {
       EXPECT_NE(exporter->Stderr().find(line), std::string::npos) << exporter->Stderr();
     }
     End(*exporter);
+  }
+
+  // The exporter where no more files than that may be open.
+  [[nodiscard]] std::string WithFiles(int files) const {
+    const fs::path script = dir_ / "with-few-files";
+    testing::WriteFile(script, "#!/bin/sh\nulimit -n " + std::to_string(files) + "\nexec " +
+                                   REGISTRY_BACKEND_EXPORTER + " \"$@\"\n");
+    fs::permissions(script, fs::perms::owner_all);
+    return script.string();
   }
 
   const testing::TempDir dir_{"survival"};
@@ -316,6 +327,25 @@ TEST_F(SurvivalTest, KillInTheMiddleOfSavesLosesNothing) {
   for (const auto& entry : fs::recursive_directory_iterator(dir_ / "data")) {
     EXPECT_EQ(entry.path().filename().string().find("corrupt"), std::string::npos) << entry.path();
   }
+}
+
+TEST_F(SurvivalTest, ACrowdLeavesFilesForHealthAndInventoryWhereThereAreFew) {
+  const auto exporter = Serve("24h", "1h", WithFiles(256));
+  ASSERT_TRUE(AwaitScans(*exporter, 1));
+  EXPECT_NE(exporter->Stderr().find("Few files may be open"), std::string::npos);
+  std::vector<std::unique_ptr<testing::StreamClient>> crowd;
+  const auto port = static_cast<std::uint16_t>(
+      std::stoi(exporter->host().substr(exporter->host().find(':') + 1)));
+  for (int i = 0; i < 400; ++i) crowd.push_back(std::make_unique<testing::StreamClient>(port));
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(testing::HttpGet(exporter->url() + "/-/healthy", {.timeout = 2s}).status, 200);
+  }
+  registry_->SetBackend("second.example");
+  ASSERT_TRUE(exporter->ScanNow());
+  EXPECT_NE(testing::ReadFile(StateFile()).find("second.example"), std::string::npos);
+  EXPECT_EQ(exporter->Stderr().find("Too many open files"), std::string::npos)
+      << exporter->Stderr();
+  End(*exporter);
 }
 
 }  // namespace

@@ -1,8 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <random>
 #include <string>
@@ -53,6 +56,19 @@ class AttackTest : public ::testing::Test {
       response.body = shared_;
       return response;
     });
+    router.Add("GET", "/counted", [this](const Request&) {
+      ++large_;
+      Response response;
+      response.body = Counted();
+      return response;
+    });
+    router.Add("GET", "/stuck", [this](const Request&) {
+      ++stuck_;
+      EXPECT_TRUE(Eventually(seconds(30), [this] { return free_.load(); }));
+      return Response::Text(200, "free");
+    });
+    router.AddUnlimited("GET", "/healthy",
+                        [](const Request&) { return Response::Text(200, "healthy"); });
     server_ = std::make_unique<Server>(std::move(options), std::move(router), Logger());
     ASSERT_TRUE(server_->Start());
   }
@@ -80,13 +96,30 @@ class AttackTest : public ::testing::Test {
         std::ranges::count_if(crowd_, [](const auto& client) { return client->Closed(); }));
   }
 
-  void ExpectScrapes() const {
+  void ExpectScrapes(const std::string& path = "/") const {
     for (int i = 0; i < 5; ++i) {
       const auto answer =
-          HttpGet("http://127.0.0.1:" + std::to_string(port()) + "/", {.timeout = kPatience});
+          HttpGet("http://127.0.0.1:" + std::to_string(port()) + path, {.timeout = kPatience});
       EXPECT_EQ(answer.status, 200) << answer.error;
-      EXPECT_EQ(answer.body, "root\n");
     }
+  }
+
+  // A body that counts how many of its kind there are, and is slow to compress.
+  std::shared_ptr<const std::string> Counted() {
+    const int now = ++alive_;
+    for (int most = most_alive_; now > most && !most_alive_.compare_exchange_weak(most, now);) {
+    }
+    return {new std::string(Noise(kLarge)), [this](const std::string* body) {
+              --alive_;
+              delete body;
+            }};
+  }
+
+  static std::string Noise(std::size_t size) {
+    std::minstd_rand random;
+    std::string noise(size, 'x');
+    for (char& c : noise) c = static_cast<char>('a' + random() % 16);
+    return noise;
   }
 
   // Clients that ask for `path` of `size` bytes at once and read the answer when all have asked;
@@ -103,6 +136,10 @@ class AttackTest : public ::testing::Test {
   const std::shared_ptr<const std::string> shared_ =
       std::make_shared<const std::string>(2 * kLarge, 'x');
   std::atomic<int> large_ = 0;
+  std::atomic<int> alive_ = 0;
+  std::atomic<int> most_alive_ = 0;
+  std::atomic<int> stuck_ = 0;
+  std::atomic<bool> free_ = false;
   std::unique_ptr<Server> server_;
   std::vector<std::unique_ptr<StreamClient>> crowd_;
 };
@@ -133,6 +170,49 @@ TEST_F(AttackTest, NoMoreAreServedThanThereIsRoomFor) {
   Crowd(kHalf, 60);
   EXPECT_TRUE(Eventually(seconds(20), [&] { return Closed() == 50; })) << Closed();
   ExpectScrapes();
+}
+
+// Nobody can open more files than are open and one more.
+class NoMoreFiles {
+ public:
+  NoMoreFiles() {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    rlimit now = before_;
+    now.rlim_cur = 0;
+    for (const auto& file : std::filesystem::directory_iterator("/proc/self/fd")) {
+      now.rlim_cur = std::max<rlim_t>(now.rlim_cur, std::stoul(file.path().filename()) + 1);
+    }
+    setrlimit(RLIMIT_NOFILE, &now);
+    for (int file = dup(0); file >= 0; file = dup(0)) fillers_.push_back(file);
+    close(fillers_.back());
+    fillers_.pop_back();
+  }
+  ~NoMoreFiles() {
+    for (const int file : fillers_) close(file);
+    setrlimit(RLIMIT_NOFILE, &before_);
+  }
+  NoMoreFiles(const NoMoreFiles&) = delete;
+  NoMoreFiles& operator=(const NoMoreFiles&) = delete;
+
+ private:
+  rlimit before_{};
+  std::vector<int> fillers_;  // of numbers that are free between those in use
+};
+
+TEST_F(AttackTest, WhereThereAreNoMoreFilesTheOneEndsThatWaitsLongest) {
+  Start(Patient());
+  Crowd("", 10);
+  const std::string ask = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+  crowd_.back()->Send(ask);  // its answer shows that all have been accepted
+  ASSERT_THAT(crowd_.back()->ReadAnswer(), StartsWith("HTTP/1.1 200 "));
+  const NoMoreFiles no_more;
+  StreamClient client(port());
+  ASSERT_TRUE(client.ok());
+  client.Send(ask);
+  EXPECT_THAT(client.ReadAnswer(), StartsWith("HTTP/1.1 200 "));
+  EXPECT_TRUE(Eventually(seconds(10), [this] { return Closed() >= 1; }));
+  EXPECT_LE(Closed(), 3);
+  EXPECT_FALSE(crowd_.back()->Closed()) << "it waits for the shortest time";
 }
 
 TEST_F(AttackTest, SilenceHasAnEnd) {
@@ -184,6 +264,37 @@ TEST_F(AttackTest, AnswersThatNobodyReadsAreNotAllKept) {
   EXPECT_LT(whole, 16);
   EXPECT_GT(whole, 0);
   ExpectScrapes();
+}
+
+TEST_F(AttackTest, AnswersThatWaitToBeCompressedAreFew) {
+  Start(Patient());
+  Crowd("GET /counted HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n", kMany,
+        {.receive_bytes = 4096});
+  EXPECT_TRUE(Eventually(seconds(50), [this] { return large_ == kMany; })) << large_;
+  EXPECT_LE(most_alive_, 4);
+  ExpectScrapes();
+}
+
+TEST_F(AttackTest, ThoseWhoWaitForAPlaceCanBeEnded) {
+  Start(Patient(20));
+  const std::string ask = "GET /stuck HTTP/1.1\r\nHost: x\r\n\r\n";
+  Crowd(ask, 4);
+  ASSERT_TRUE(Eventually(seconds(20), [this] { return stuck_ == 4; }));
+  Crowd(ask, 40);
+  ExpectScrapes("/healthy");
+  EXPECT_TRUE(Eventually(seconds(20), [this] { return Closed() >= 24; })) << Closed();
+  EXPECT_EQ(stuck_, 4);
+  free_ = true;
+}
+
+TEST_F(AttackTest, WhoGetsNoPlaceInTimeIsToldSo) {
+  Start({.write_time = seconds(2)});
+  Crowd("GET /stuck HTTP/1.1\r\nHost: x\r\n\r\n", 4);
+  ASSERT_TRUE(Eventually(seconds(20), [this] { return stuck_ == 4; }));
+  StreamClient late(port());
+  late.Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(late.ReadAnswer(), StartsWith("HTTP/1.1 503 "));
+  free_ = true;
 }
 
 TEST_F(AttackTest, AFewAreAnsweredHoweverLargeTheAnswerIs) {

@@ -4,11 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
+#include <sys/stat.h>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "exporter/server/server.h"
@@ -36,9 +39,9 @@ using testing::WriteFile;
 
 constexpr char kGet[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
-std::string HashOf(const std::string& password) {
+std::string HashOf(const std::string& password, const std::string& prefix = "$2b$04$") {
   crypt_data data{};
-  return crypt_r(password.c_str(), "$2b$04$abcdefghijklmnopqrstuu", &data);
+  return crypt_r(password.c_str(), (prefix + "abcdefghijklmnopqrstuu").c_str(), &data);
 }
 
 class SecurityTest : public ::testing::Test {
@@ -89,12 +92,20 @@ class SecurityTest : public ::testing::Test {
   Status Open(const SecurityOptions& options, ServerOptions server = {}) {
     Set(options);
     const auto load = [this] {
+      loading_ = true;
+      EXPECT_TRUE(Eventually(seconds(20), [this] { return !stuck_; }));
+      loading_ = false;
       const std::lock_guard lock(mutex_);
       return options_;
     };
     auto security = Security::Open(File("web.yml"), load, Logger());
     if (!security) return security.error();
     Router router;
+    router.Add("GET", "/own", [](const Request&) {
+      Response response = Response::Text(200, "own");
+      response.fields = {{"Content-Security-Policy", "default-src 'none'"}};
+      return response;
+    });
     for (const std::string path : {"/", "/-/healthy"}) {
       router.Add("GET", path, [](const Request&) { return Response::Text(200, "root"); });
     }
@@ -134,6 +145,8 @@ class SecurityTest : public ::testing::Test {
   }
 
   const testing::TempDir dir_{"security"};
+  std::atomic<bool> stuck_ = false;
+  std::atomic<bool> loading_ = false;
   std::mutex mutex_;
   Result<SecurityOptions> options_ = SecurityOptions();  // guarded by mutex_
   int writes_ = 1;
@@ -267,6 +280,30 @@ TEST_F(SecurityTest, CertificatesAreRereadWithoutARestart) {
   EXPECT_EQ(AskAs(""), "refused");
 }
 
+TEST_F(SecurityTest, APipeInPlaceOfACertificateKeepsNobodyWaiting) {
+  ASSERT_TRUE(Open(Tls()));
+  ASSERT_EQ(Ask({.tls = true}), "200");
+  std::filesystem::remove(File("server.crt"));
+  ASSERT_EQ(mkfifo(File("server.crt").c_str(), 0600), 0);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Ask({.tls = true, .patience = seconds(5)}), "200");
+  EXPECT_EQ(Open(Tls()).error().message,
+            "web.yml:2:3: cert_file: " + File("server.crt") + " is no regular file");
+}
+
+// As a file on a disk that does not answer.
+TEST_F(SecurityTest, WhileOneRereadsTheOthersGoOn) {
+  ASSERT_TRUE(Open(Users("secret")));
+  ASSERT_EQ(StatusOf("/", "alice", "secret"), 200);
+  stuck_ = true;
+  Write(Users("new"));
+  std::thread first([this] { EXPECT_EQ(StatusOf("/-/healthy"), 200); });
+  EXPECT_TRUE(Eventually(seconds(20), [this] { return loading_.load(); }));
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(StatusOf("/", "alice", "secret"), 200);
+  stuck_ = false;
+  first.join();
+  EXPECT_EQ(StatusOf("/", "alice", "new"), 200);
+}
+
 TEST_F(SecurityTest, AsksForAPasswordBeforeAnythingElse) {
   ASSERT_TRUE(Open(Users("secret")));
   EXPECT_EQ(StatusOf("/"), 401);
@@ -288,6 +325,24 @@ TEST_F(SecurityTest, HealthNeedsNoPasswordAndNothingThatLooksLikeIt) {
     EXPECT_EQ(StatusOf(path), 401) << path;
   }
   EXPECT_EQ(StatusOf("/?/-/healthy"), 401);
+}
+
+TEST_F(SecurityTest, ThoseWhoWaitForAPasswordToBeCheckedCanBeEnded) {
+  SecurityOptions options;
+  options.users = {{"alice", HashOf("secret", "$2b$12$")}};  // some 0.2 s
+  ASSERT_TRUE(Open(options, {.max_connections = 10}));
+  std::vector<std::unique_ptr<StreamClient>> crowd;
+  for (int i = 0; i < 26; ++i) {
+    crowd.push_back(std::make_unique<StreamClient>(port()));
+    crowd.back()->Send("GET /?" + std::to_string(i) +
+                       " HTTP/1.1\r\nHost: x\r\nAuthorization: Basic YWxpY2U6c2VjcmV" +
+                       static_cast<char>('A' + i) + "\r\n\r\n");
+  }
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(StatusOf("/-/healthy"), 200);
+  const auto closed = [&crowd] {
+    return std::ranges::count_if(crowd, [](const auto& client) { return client->Closed(); });
+  };
+  EXPECT_TRUE(Eventually(seconds(20), [&] { return closed() >= 12; })) << closed();
 }
 
 TEST_F(SecurityTest, UsersAreRereadWithoutARestart) {
@@ -338,6 +393,22 @@ TEST_F(SecurityTest, HeadersAreOnEveryAnswer) {
     EXPECT_EQ(answer.Header("X-Frame-Options"), "deny") << answer.status;
     EXPECT_EQ(answer.Header("X-Content-Type-Options"), "nosniff") << answer.status;
   }
+}
+
+TEST_F(SecurityTest, AHeaderThatAnAnswerHasOfItsOwnStaysTheOnlyOne) {
+  SecurityOptions options;
+  options.headers = {{"Content-Security-Policy", "default-src 'self'"}};
+  ASSERT_TRUE(Open(options));
+  const auto policies = [this](const std::string& path) {
+    std::string all;
+    const auto answer = HttpGet("http://127.0.0.1:" + std::to_string(port()) + path);
+    for (const auto& [name, value] : answer.headers) {
+      if (name == "Content-Security-Policy") all += value + "|";
+    }
+    return all;
+  };
+  EXPECT_EQ(policies("/own"), "default-src 'none'|");
+  EXPECT_EQ(policies("/"), "default-src 'self'|");
 }
 
 TEST_F(SecurityTest, RequestsBeyondTheRateAreTurnedAway) {

@@ -312,12 +312,15 @@ TEST_F(ServerTest, SurvivesLongAndBrokenRequests) {
   EXPECT_EQ(HttpGet(url() + "/" + filler).status, 404);
   EXPECT_EQ(HttpGet(url() + "/?" + filler).status, 200);
   EXPECT_EQ(HttpGet(url() + "/" + std::string(20'000, 'a')).status, 414);
-  for (const std::string head : {"GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "\r\n\r\n",
-                                 "\x16\x03\x01\r\n\r\n", "BREW / HTTP/1.1\r\nHost: x\r\n\r\n"}) {
+  for (const std::string head :
+       {"GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "\r\n\r\n", "\x16\x03\x01\r\n\r\n"}) {
     Connection connection(port());
     connection.Send(head);
     EXPECT_THAT(connection.ReadAnswer(), StartsWith("HTTP/1.1 400 ")) << head;
   }
+  Connection brewer(port());
+  brewer.Send("BREW / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(brewer.ReadAll(), EndsWith("\r\n\r\n501 Not Implemented\n"));
   EXPECT_EQ(HttpGet(url() + "/").status, 200);
 }
 
@@ -443,6 +446,14 @@ TEST_F(ServerTest, WithoutAHostItServesBothFamilies) {
   Start({":0"});
   const std::string end = ":" + std::to_string(port()) + "/";
   EXPECT_EQ(server_->addresses()[0].host, "");
+  EXPECT_EQ(HttpGet("http://127.0.0.1" + end).body, "root\n");
+  EXPECT_EQ(HttpGet("http://[::1]" + end).body, "root\n");
+}
+
+TEST_F(ServerTest, AllOfIpv6IsAllOfBothFamilies) {  // as with exporters in Go
+  Start({"[::]:0"});
+  const std::string end = ":" + std::to_string(port()) + "/";
+  EXPECT_EQ(server_->addresses()[0].host, "::");
   EXPECT_EQ(HttpGet("http://127.0.0.1" + end).body, "root\n");
   EXPECT_EQ(HttpGet("http://[::1]" + end).body, "root\n");
 }
