@@ -435,10 +435,12 @@ TEST_F(SecurityTest, HalfHandshakesKeepNobodyOut) {
 TEST_F(SecurityTest, AHandshakeHasAnEnd) {
   ASSERT_TRUE(Open(Tls(), {.handshake_time = milliseconds(200)}));
   for (const std::string& sent : {std::string(), testing::ClientHello(), std::string("\x16\x03")}) {
+    const auto begun = Clock::now();
     StreamClient client(port());
     client.Send(sent);
     client.ReadAll();  // ends
     EXPECT_TRUE(client.Closed());
+    EXPECT_LT(Clock::now() - begun, seconds(4)) << "it is not the time it was given";
   }
 }
 
