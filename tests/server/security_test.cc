@@ -422,7 +422,7 @@ TEST_F(SecurityTest, RequestsBeyondTheRateAreTurnedAway) {
 }
 
 TEST_F(SecurityTest, HalfHandshakesKeepNobodyOut) {
-  ASSERT_TRUE(Open(Tls(), {.max_handshakes = 8, .handshake_time = seconds(60)}));
+  ASSERT_TRUE(Open(Tls(), {.max_handshakes = 16, .handshake_time = seconds(60)}));
   std::vector<std::unique_ptr<StreamClient>> crowd;
   const std::string hello = testing::ClientHello();
   for (int i = 0; i < 50; ++i) {
