@@ -19,12 +19,12 @@ class ConnectionTable {
  public:
   struct Limits {
     std::size_t connections = 512;
-    std::size_t handshakes = 32;
+    std::size_t handshakes = 128;
     // Of answers being sent, those that are shared counted once; or four times the newest one,
     // where that is more: a few clients can be served whatever the size.
     std::size_t held_bytes = std::size_t{12} * 1024 * 1024;
     // How long a handshake is left alone; a client that goes on needs less.
-    Duration handshake_grace = std::chrono::milliseconds(5);
+    Duration handshake_grace = std::chrono::milliseconds(10);
   };
 
   explicit ConnectionTable(const Limits& limits) : limits_(limits) {}

@@ -217,8 +217,10 @@ TEST_F(AttackTest, WhereThereAreNoMoreFilesTheOneEndsThatWaitsLongest) {
 
 TEST_F(AttackTest, SilenceHasAnEnd) {
   Start({.idle_time = milliseconds(100)});
+  const auto begun = Clock::now();
   StreamClient silent(port());
   EXPECT_EQ(silent.ReadAll(), "") << "there was no request to answer";
+  EXPECT_LT(Clock::now() - begun, kPatience - seconds(1)) << "it is not the time it was given";
 }
 
 TEST_F(AttackTest, AHeadThatDribblesHasAnEnd) {
@@ -244,10 +246,15 @@ TEST_F(AttackTest, WhatComesTooLateIsToldSo) {
   }
 }
 
-TEST_F(AttackTest, ThoseWhoNeverReadKeepNobodyOutAndHaveAnEnd) {
-  ServerOptions options;
-  options.write_time = seconds(2);
-  Start(options);
+TEST_F(AttackTest, WhoNeverReadsHasAnEnd) {
+  Start({.write_time = milliseconds(300)});
+  Crowd("GET /counted HTTP/1.1\r\nHost: x\r\n\r\n", 1, {.receive_bytes = 4096});
+  EXPECT_TRUE(Eventually(seconds(10), [this] { return most_alive_ == 1; }));
+  EXPECT_TRUE(Eventually(seconds(10), [this] { return alive_ == 0; })) << "its answer is kept";
+}
+
+TEST_F(AttackTest, ThoseWhoNeverReadKeepNobodyOutAndDoNotHoldUpTheEnd) {
+  Start(Patient());
   Crowd("GET /large HTTP/1.1\r\nHost: x\r\n\r\n", 20, {.receive_bytes = 4096});
   ExpectScrapes();
   // Without reading, a close shows as a reset or not at all: that they are gone shows at the end.
@@ -329,6 +336,7 @@ TEST_F(AttackTest, AChunkedBodyIsNotReadAtAll) {
   std::size_t sent = 0;
   while (sent < 200'000'000 && client.Send(chunk)) sent += chunk.size();
   EXPECT_LT(sent, 20'000'000U);
+  EXPECT_THAT(client.ReadAll(), StartsWith("HTTP/1.1 411 "));
   ExpectScrapes();
 }
 
@@ -343,6 +351,14 @@ TEST_F(AttackTest, PipelinedRequestsAreAnsweredInTurnAndNotForEver) {
   const std::string rest = client.ReadAll();
   sender.join();
   EXPECT_THAT(first, StartsWith("HTTP/1.1 200 "));
+  int answers = 0;
+  const std::string all = first + rest;
+  for (auto at = all.find("HTTP/1.1 200 "); at != std::string::npos;
+       at = all.find("HTTP/1.1 200 ", at + 1)) {
+    ++answers;
+  }
+  EXPECT_EQ(answers, 1000);
+  EXPECT_EQ(all.find("Connection: close"), all.rfind("Connection: close")) << "only the last one";
   EXPECT_THAT(rest, HasSubstr("Connection: close"));
 }
 
