@@ -341,7 +341,8 @@ TEST_F(MonitorTest, OneReportIsKeptAndItIsTheOneTheStateNames) {
   ASSERT_TRUE(life.AwaitScans(ScanOutcome::kComplete, 2));
   const std::string second = life.Target()->state.report;
   EXPECT_NE(first, second);
-  EXPECT_TRUE(Find(first).empty());
+  // It goes when the snapshot that names the second one is out.
+  EXPECT_TRUE(Eventually(std::chrono::seconds(20), [&] { return Find(first).empty(); }));
   EXPECT_NE(testing::ReadFile(Find(second)).find("\"outcome\":\"complete\""), std::string::npos);
 }
 
