@@ -131,12 +131,17 @@ void ConnectionTable::Work(int socket) {
   entries_.at(socket).waits = false;
 }
 
-Time ConnectionTable::EndStalledHandshake() {
+Time ConnectionTable::EndStalledHandshake(std::uint64_t came) {
   const Time now = Clock::now();
-  const auto longest = Longest([](const Entry& entry) { return entry.shakes_hands; });
-  if (longest == entries_.end()) return now + limits_.handshake_grace;
-  const Time may_end = longest->second.since + limits_.handshake_grace;
-  if (now < may_end) return may_end;
+  Time next = now + limits_.newer_handshake_grace;
+  const auto longest = Longest([&](const Entry& entry) {
+    if (!entry.shakes_hands) return false;
+    const Time may_end =
+        entry.since + (entry.came < came ? limits_.handshake_grace : limits_.newer_handshake_grace);
+    next = std::min(next, std::max(may_end, now));
+    return may_end <= now;
+  });
+  if (longest == entries_.end()) return next;
   End(*longest);
   return now + limits_.handshake_grace;
 }
@@ -150,10 +155,11 @@ bool ConnectionTable::BeginHandshake(int socket, Time until) {
   Entry& self = entries_.at(socket);
   std::condition_variable turn;
   self.turn = &turn;
+  self.came = ++came_;
   line_.push_back(&turn);
   const auto is_mine = [&] { return line_.back() == &turn && handshakes_ < limits_.handshakes; };
   while (!self.ended && !is_mine() && Clock::now() < until) {
-    const Time wake = line_.back() == &turn ? EndStalledHandshake() : until;
+    const Time wake = line_.back() == &turn ? EndStalledHandshake(self.came) : until;
     turn.wait_until(lock, std::min(wake, until));
   }
   const bool begins = !self.ended && is_mine();

@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <string>
@@ -23,8 +24,10 @@ class ConnectionTable {
     // Of answers being sent, those that are shared counted once; or four times the newest one,
     // where that is more: a few clients can be served whatever the size.
     std::size_t held_bytes = std::size_t{12} * 1024 * 1024;
-    // How long a handshake is left alone; a client that goes on needs less.
+    // How long a handshake is left alone by those who came after it, and by those who came before:
+    // a crowd that stands in line does not end the newcomer's that has just passed it by.
     Duration handshake_grace = std::chrono::milliseconds(10);
+    Duration newer_handshake_grace = std::chrono::milliseconds(100);
   };
 
   explicit ConnectionTable(const Limits& limits) : limits_(limits) {}
@@ -78,6 +81,7 @@ class ConnectionTable {
     bool ended = false;
     std::condition_variable* turn = nullptr;  // while it stands in line to shake hands
     bool shakes_hands = false;
+    std::uint64_t came = 0;            // to the line, as the how-manieth
     Line::Turn* other_turn = nullptr;  // in another line
     const void* held = nullptr;        // tells answers apart, no more
     std::size_t held_bytes = 0;
@@ -88,8 +92,9 @@ class ConnectionTable {
   template <typename May>
   Entries::iterator Longest(May may);
   void End(Entries::value_type& entry);
-  // Ends the oldest handshake that has had its time, or says when there may be one.
-  Time EndStalledHandshake();
+  // Ends the oldest handshake that has had its time, or says when there may be one. `came`: the one
+  // that makes room for itself.
+  Time EndStalledHandshake(std::uint64_t came);
   void WakeNewest();
   [[nodiscard]] std::size_t HeldBytes() const;
   void EndHolders(int besides);  // that one is not ended
@@ -101,6 +106,7 @@ class ConnectionTable {
   std::vector<std::condition_variable*> line_;  // to shake hands, the newest last
   std::size_t leaving_ = 0;                     // entries that are ended
   std::size_t handshakes_ = 0;                  // entries that shake hands
+  std::uint64_t came_ = 0;                      // to the line so far
   std::size_t most_ = 0;                        // entries at once since memory was given back
   bool closed_ = false;
 };
