@@ -203,37 +203,43 @@ CLI::App* AddAllowlist(CLI::App& app, AllowlistCommand& command) {
   return allowlist;
 }
 
-void AddExporterUrl(CLI::App& app, ExporterAccess& access) {
+void NeedEachOther(CLI::App& app, const std::string& one, const std::string& other) {
+  app.get_option(one)->needs(app.get_option(other));
+  app.get_option(other)->needs(app.get_option(one));
+}
+
+// Where a running exporter is, and how to connect to it.
+void AddExporter(CLI::App& app, ExporterAccess& access) {
   app.add_option("--url", access.url, "Of the exporter (default " + access.url + ")")
       ->option_text("URL");
-  app.add_flag("--insecure-skip-verify", access.connection.insecure_skip_verify,
-               "Take any certificate");
+  ConnectionOptions& connection = access.connection;
+  for (const auto& [flag, value, help] :
+       std::vector<std::tuple<std::string, std::string*, std::string>>{
+           {"--ca-file", &connection.ca_file, "Trust these certificates (PEM), not the system's"},
+           {"--cert-file", &connection.cert_file, "Certificate to show to the exporter (PEM)"},
+           {"--key-file", &connection.key_file, "Its key (PEM)"},
+       }) {
+    app.add_option(flag, *value, help)->option_text("FILE");
+  }
+  NeedEachOther(app, "--cert-file", "--key-file");
+  app.add_flag("--insecure-skip-verify", connection.insecure_skip_verify, "Take any certificate");
 }
 
 CLI::App* AddDrill(CLI::App& app, DrillCommand& command) {
   CLI::App* drill = app.add_subcommand(
       "drill", "Have a running exporter show a marked host that comes and goes, to prove alerts");
-  AddExporterUrl(*drill, command.access);
+  AddExporter(*drill, command.access);
   ExporterAccess& access = command.access;
   for (const auto& [flag, text, value, help] :
        std::vector<std::tuple<std::string, std::string, std::string*, std::string>>{
            {"--username", "NAME", &access.username, "User of the exporter's web server"},
            {"--password-file", "FILE", &access.password_file,
             "File with the password; - is standard input"},
-           {"--ca-file", "FILE", &access.connection.ca_file,
-            "Trust these certificates (PEM), not the system's"},
-           {"--cert-file", "FILE", &access.connection.cert_file,
-            "Certificate to show to the exporter (PEM)"},
-           {"--key-file", "FILE", &access.connection.key_file, "Its key (PEM)"},
            {"--target", "NAME", &command.target, "At this target; needed where there are several"},
        }) {
     drill->add_option(flag, *value, help)->option_text(text);
   }
-  for (const auto& [one, other] :
-       {std::pair("--username", "--password-file"), std::pair("--cert-file", "--key-file")}) {
-    drill->get_option(one)->needs(drill->get_option(other));
-    drill->get_option(other)->needs(drill->get_option(one));
-  }
+  NeedEachOther(*drill, "--username", "--password-file");
   CLI::Option* stop = drill->add_flag("--stop", command.stop, "End the one that is under way");
   drill
       ->add_option("--duration", command.duration,
@@ -256,7 +262,7 @@ CLI::App* AddDrill(CLI::App& app, DrillCommand& command) {
 CLI::App* AddHealthcheck(CLI::App& app, HealthcheckCommand& command) {
   CLI::App* healthcheck =
       app.add_subcommand("healthcheck", "Ask a running exporter whether it is healthy");
-  AddExporterUrl(*healthcheck, command.access);
+  AddExporter(*healthcheck, command.access);
   return healthcheck;
 }
 

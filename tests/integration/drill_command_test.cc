@@ -235,6 +235,12 @@ TEST_F(DrillCommand, ShowsPasswordAndCertificateWhereTheyAreAskedFor) {
   std::vector<std::string> flags = {"--ca-file",   server.certificate.string(),
                                     "--cert-file", client.certificate.string(),
                                     "--key-file",  client.key.string()};
+  // A probe needs the certificate, but no password.
+  std::vector<std::string> health = {"healthcheck", "--url", url_ + "/-/healthy"};
+  health.insert(health.end(), flags.begin(), flags.end());
+  const RunResult healthy = RunExporter(REGISTRY_BACKEND_EXPORTER, health);
+  EXPECT_EQ(healthy.exit_code, 0) << healthy.err;
+
   ExpectFailure(Drill(), "certificate");
   ExpectFailure(Drill(flags), "it wants a password: --username and --password-file");
   flags.insert(flags.end(), {"--username", "operator", "--password-file"});

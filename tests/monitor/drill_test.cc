@@ -308,6 +308,7 @@ TEST_F(DrillTest, NothingOfItIsStoredNorEntersWhatIsKnown) {
   EXPECT_TRUE(Shown("a")) << "a scan leaves it alone";
   EXPECT_EQ(after.endpoints.size(), before.endpoints.size());
   EXPECT_TRUE(after.journal.empty() && after.changes == before.changes && !after.last_change);
+  monitor_.reset();  // its worker has written, and removed, what it had to
   std::size_t files = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(dir_.path())) {
     if (!entry.is_regular_file()) continue;
