@@ -33,7 +33,9 @@ std::string_view PhraseOf(int status) {
 std::string RefusalText(int status, const Headers& headers) {
   std::string line = std::to_string(status) + " " + std::string(PhraseOf(status));
   std::string text = "HTTP/1.1 " + line + "\r\nConnection: close\r\n";
-  for (const auto& [name, value] : headers) text.append(name + ": " + value + "\r\n");
+  for (const auto& [name, value] : headers) {
+    text.append(name).append(": ").append(value).append("\r\n");
+  }
   line += "\n";
   text +=
       "Content-Type: text/plain; charset=utf-8\r\nContent-Length: " + std::to_string(line.size()) +

@@ -13,9 +13,9 @@ namespace registry_backend::server {
 
 // What a client may send at most, in bytes.
 constexpr std::size_t kMaxRequestLine = 8190;
-constexpr std::size_t kMaxHead = 32 * 1024;
+constexpr std::size_t kMaxHead = std::size_t{32} * 1024;
 constexpr std::size_t kMaxFields = 100;
-constexpr std::size_t kMaxBody = 64 * 1024;
+constexpr std::size_t kMaxBody = std::size_t{64} * 1024;
 
 // A request's head (RFC 9112 §3, §5), strictly read: what two readers could read differently is
 // none.

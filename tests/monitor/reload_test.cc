@@ -159,7 +159,9 @@ TEST_F(MonitorReload, LeavesAScanAloneWhoseAnswersTheEditDoesNotTouch) {
 }
 
 TEST_F(MonitorReload, BeginsAScanAnewThatAsksForSomethingElse) {
-  transport_.latency = seconds(1);
+  // So long that both have asked for their tags before one has them, however long it takes to load
+  // what is known of the other.
+  transport_.latency = seconds(20);
   ASSERT_TRUE(AdvanceUntil([this] { return transport_.requests.size() == 2; }));
   TargetOptions edited = MakeTarget("a");
   edited.scan.newest_tags = 1;
