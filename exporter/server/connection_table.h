@@ -20,14 +20,14 @@ class ConnectionTable {
  public:
   struct Limits {
     std::size_t connections = 512;
-    std::size_t handshakes = 128;
+    std::size_t handshakes = 32;
     // Of answers being sent, those that are shared counted once; or four times the newest one,
     // where that is more: a few clients can be served whatever the size.
     std::size_t held_bytes = std::size_t{12} * 1024 * 1024;
     // How long a handshake is left alone by those who came after it, and by those who came before:
     // a crowd that stands in line does not end the newcomer's that has just passed it by.
     Duration handshake_grace = std::chrono::milliseconds(10);
-    Duration newer_handshake_grace = std::chrono::milliseconds(100);
+    Duration newer_handshake_grace = std::chrono::milliseconds(60);
   };
 
   explicit ConnectionTable(const Limits& limits) : limits_(limits) {}

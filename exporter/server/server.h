@@ -16,7 +16,7 @@ namespace registry_backend::server {
 struct ServerOptions {
   std::vector<ListenAddress> addresses;
   std::size_t max_connections = 512;  // then the one ends that waits longest for its client
-  std::size_t max_handshakes = 128;   // at once; likewise
+  std::size_t max_handshakes = 32;    // at once; likewise
   // Answers being made and compressed at once, not counting those that need next to nothing: each
   // may take megabytes, which count as held only when it is done. Others wait.
   std::size_t max_answers = 4;

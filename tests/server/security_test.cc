@@ -429,7 +429,11 @@ TEST_F(SecurityTest, HalfHandshakesKeepNobodyOut) {
     crowd.push_back(std::make_unique<StreamClient>(port()));
     crowd.back()->Send(i % 2 == 0 ? hello : hello.substr(0, 40));
   }
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(Ask({.tls = true}), "200");
+  // Where the machine is so busy that a handshake is taken for one that stalls, the next one gets
+  // in; the crowd's would keep it out for a minute.
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_TRUE(testing::Eventually(seconds(10), [this] { return Ask({.tls = true}) == "200"; }));
+  }
 }
 
 TEST_F(SecurityTest, AHandshakeHasAnEnd) {
