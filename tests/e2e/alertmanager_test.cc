@@ -124,6 +124,7 @@ TEST_F(ShippedAlertmanager, AHostThatIsNotApprovedIsToldOnce) {
         Alert("EndpointAdded", {{"which", "another host"}, {"backend_host", "b.example"}}),
         Alert("EndpointAdded", {{"which", "another target"}, {"repository", "team/other"}}),
         Alert("EndpointAdded", {{"which", "another cluster"}, {"cluster", "eu"}}),
+        Alert("EndpointAdded", {{"which", "what else it serves"}, {"serves", "manifests"}}),
         Alert("EndpointAdded", {{"which", "a drill"}, {"drill", "true"}}),
         Alert("RegionNotAllowed", {{"which", "its region"}})});
   EXPECT_TRUE(Eventually(seconds(10), [&] { return Quiet() == Which{"the same"}; }))
