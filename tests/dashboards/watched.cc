@@ -31,7 +31,7 @@ void Watched::Pass(WallTime now, Day day, HttpMetrics& http) {
   if (scan_) {
     Ask(*scan_, http);
     if (now >= scan_->result.finished) {
-      Apply(scan_->result, {}, state_);
+      Apply(scan_->result, {.max_tags = 12}, state_);
       scan_.reset();
     }
   }
