@@ -27,7 +27,12 @@ if (!flags.prometheus || !flags.out || files.length === 0) {
 const nameOf = (file) => path.basename(file, '.json');
 const dashboards = new Map(files.map((file) => [nameOf(file), readFileSync(file, 'utf8')]));
 const types = {'.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.woff2': 'font/woff2', '.woff': 'font/woff'};
-const noIcon = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"/>';
+// Not all icons are in the package: one that points to the left is made of its opposite.
+function otherIcon(file) {
+  const opposite = file.replace(/-left\.svg$/, '-right.svg');
+  if (!existsSync(opposite)) return '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"/>';
+  return readFileSync(opposite, 'utf8').replace('<svg', '<svg style="transform: scaleX(-1)"');
+}
 
 // Where what the page asks for is: what was built, or, of Grafana's own files, in its package.
 function fileOf(pathname) {
@@ -46,8 +51,10 @@ async function answer(request, response) {
     response.writeHead(200, {'content-type': 'application/json'}).end(dashboards.get(url.searchParams.get('name')));
   } else {
     const file = fileOf(decodeURIComponent(url.pathname));
-    // Not all icons are in the package.
-    if (file.endsWith('.svg') && !existsSync(file)) { response.writeHead(200, {'content-type': types['.svg']}).end(noIcon); return; }
+    if (file.endsWith('.svg') && !existsSync(file)) {
+      response.writeHead(200, {'content-type': types['.svg']}).end(otherIcon(file));
+      return;
+    }
     if (!existsSync(file) || !statSync(file).isFile()) { response.writeHead(404).end(); return; }
     response.writeHead(200, {'content-type': types[path.extname(file)] ?? 'application/octet-stream'});
     createReadStream(file).pipe(response);

@@ -1,6 +1,6 @@
 // The types of panels that the dashboards have, made of what Grafana's libraries have.
 import {
-  PanelPlugin, getDisplayValueAlignmentFactors, getFieldDisplayValues, identityOverrideProcessor,
+  PanelPlugin, cacheFieldDisplayNames, getDisplayValueAlignmentFactors, getFieldDisplayValues, identityOverrideProcessor,
 } from '@grafana/data';
 import {sceneUtils} from '@grafana/scenes';
 import {BarGauge, BigValue, TimeSeries, VizRepeater, useTheme2} from '@grafana/ui';
@@ -13,8 +13,9 @@ const legendDefaults = {showLegend: true, displayMode: 'list', placement: 'botto
 function TimeSeriesPanel({data, width, height, options, timeRange, timeZone}) {
   const theme = useTheme2();
   const marks = (data.annotations ?? []).flatMap(marksOf);
+  // A plot takes hooks as it is made: anew when the annotations come.
   return (
-    <TimeSeries frames={data.series} structureRev={data.structureRev} timeRange={timeRange} timeZone={timeZone} width={width}
+    <TimeSeries key={marks.length} frames={data.series} structureRev={data.structureRev} timeRange={timeRange} timeZone={timeZone} width={width}
                 height={height} legend={{...legendDefaults, ...options.legend}} options={options}>
       {(builder) => {
         builder.addHook('draw', (plot) => drawMarks(plot, marks, theme));
@@ -82,6 +83,7 @@ function BarGaugePanel(props) {
 }
 
 function TablePanel({data, width, height, options, fieldConfig, timeRange, replaceVariables}) {
+  cacheFieldDisplayNames(data.series);
   const frame = data.series[options.frameIndex ?? 0] ?? data.series[0];
   return (
     <TableNG data={frame} width={width} height={height} noHeader={options.showHeader === false} sortBy={options.sortBy} structureRev={1}
@@ -106,7 +108,7 @@ const cells = {
 const bars = {lineWidth: 0, fillOpacity: 70, spanNulls: false, insertNulls: false, hideFrom: {legend: false, tooltip: false, viz: false}};
 
 function plugin(component, custom) {
-  return new PanelPlugin(component).useFieldConfig({
+  return new PanelPlugin(component).setDataSupport({annotations: true, alertStates: false}).useFieldConfig({
     useCustomConfig: (builder) => {
       for (const [path, defaultValue] of Object.entries(custom)) {
         builder.addCustomEditor({id: path, path, name: path, editor: () => null, override: () => null, defaultValue,

@@ -65,7 +65,7 @@ export function sceneOf(dashboard, range) {
   return new EmbeddedScene({
     $timeRange: new SceneTimeRange({from: range.from ?? dashboard.time.from, to: range.to ?? dashboard.time.to, timeZone: 'utc'}),
     $variables: new SceneVariableSet({variables: (dashboard.templating?.list ?? []).map(variableOf)}),
-    $data: new SceneDataLayerSet({layers: annotations.map(layerOf)}),
+    $data: new SceneDataLayerSet({name: annotations.map(({name}) => name).join(', '), layers: annotations.map(layerOf)}),
     controls: [new VariableValueSelectors({}), new SceneDataLayerControls(), new SceneControlsSpacer(), new SceneTimePicker({isOnCanvas: true})],
     body: new SceneGridLayout({children: itemsOf(dashboard), isLazy: false, isDraggable: false, isResizable: false}),
   });
