@@ -10,6 +10,7 @@ import http from 'node:http';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {parseArgs} from 'node:util';
+import esbuild from 'esbuild';
 import {chromium} from 'playwright-core';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -34,12 +35,12 @@ function otherIcon(file) {
   return readFileSync(opposite, 'utf8').replace('<svg', '<svg style="transform: scaleX(-1)"');
 }
 
-// Where what the page asks for is: what was built, or, of Grafana's own files, in its package.
+// Where a file of Grafana's that the page asks for is.
 function fileOf(pathname) {
   const icons = '/public/build/img/';
   if (pathname.startsWith(icons)) return path.join(here, 'node_modules/@grafana/ui/dist/public/img', pathname.slice(icons.length));
   if (pathname.startsWith('/public/fonts/')) return path.join(here, 'node_modules/@fontsource/inter/files/inter-latin-400-normal.woff2');
-  return path.join(here, 'dist', pathname === '/' ? 'index.html' : pathname);
+  return path.join(here, pathname === '/' ? 'index.html' : 'none');
 }
 
 async function answer(request, response) {
@@ -49,6 +50,8 @@ async function answer(request, response) {
     response.writeHead(from.status, {'content-type': 'application/json'}).end(Buffer.from(await from.arrayBuffer()));
   } else if (url.pathname === '/dashboard.json') {
     response.writeHead(200, {'content-type': 'application/json'}).end(dashboards.get(url.searchParams.get('name')));
+  } else if (built.has(url.pathname)) {
+    response.writeHead(200, {'content-type': types[path.extname(url.pathname)]}).end(built.get(url.pathname));
   } else {
     const file = fileOf(decodeURIComponent(url.pathname));
     if (file.endsWith('.svg') && !existsSync(file)) {
@@ -61,10 +64,17 @@ async function answer(request, response) {
   }
 }
 
+// The page's own code in one file, kept in memory: some seconds.
 async function build() {
-  if (existsSync(path.join(here, 'dist/index.html'))) return;
-  const vite = await import('vite');
-  await vite.build({root: here, configFile: path.join(here, 'vite.config.mjs')});
+  const {outputFiles} = await esbuild.build({
+    absWorkingDir: here, entryPoints: ['src/main.jsx'], outdir: '/', write: false, bundle: true, format: 'esm', target: 'chrome110',
+    jsx: 'automatic', logLevel: 'warning', mainFields: ['browser', 'module', 'main'],
+    loader: {'.woff2': 'file', '.woff': 'file', '.ttf': 'empty'},
+    alias: {'react-router-dom-v5-compat': 'react-router-dom'},
+    // Grafana's libraries were written for a bundler that has these.
+    define: {'process.env.NODE_ENV': '"production"', 'process.env.REACT_APP_VERSION': '""', global: 'globalThis'},
+  });
+  return new Map(outputFiles.map(({path: name, contents}) => [name, contents]));
 }
 
 // Waits until all is there and stays so.
@@ -103,7 +113,7 @@ async function picture(browser, base, name, scheme, width, faults) {
   await context.close();
 }
 
-await build();
+const built = await build();
 const server = http.createServer((request, response) => answer(request, response).catch((error) => response.writeHead(502).end(String(error))));
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 const browser = await chromium.launch({
