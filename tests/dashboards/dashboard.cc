@@ -117,8 +117,8 @@ std::vector<std::string> MetricNames(const std::string& expression) {
   return names;
 }
 
-std::vector<std::string> Alternatives(const std::string& expression) {
-  std::vector<std::string> alternatives;
+std::vector<std::string> OrOperands(const std::string& expression) {
+  std::vector<std::string> found;
   std::vector<std::string> operands;
   std::size_t begin = 0;
   for (std::size_t at = 0; at < expression.size();) {
@@ -126,8 +126,8 @@ std::vector<std::string> Alternatives(const std::string& expression) {
       at = AfterString(expression, at);
     } else if (expression[at] == '(') {
       const std::size_t close = Closing(expression, at + 1);
-      const auto inner = Alternatives(expression.substr(at + 1, close - at - 1));
-      alternatives.insert(alternatives.end(), inner.begin(), inner.end());
+      const auto inner = OrOperands(expression.substr(at + 1, close - at - 1));
+      found.insert(found.end(), inner.begin(), inner.end());
       at = close + 1;
     } else if (IsOr(expression, at)) {
       operands.push_back(expression.substr(begin, at - begin));
@@ -137,10 +137,10 @@ std::vector<std::string> Alternatives(const std::string& expression) {
       ++at;
     }
   }
-  if (operands.empty()) return alternatives;
+  if (operands.empty()) return found;
   operands.push_back(expression.substr(begin));
-  alternatives.insert(alternatives.end(), operands.begin(), operands.end());
-  return alternatives;
+  found.insert(found.end(), operands.begin(), operands.end());
+  return found;
 }
 
 }  // namespace registry_backend::testing

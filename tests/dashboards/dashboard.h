@@ -60,6 +60,6 @@ std::vector<Selector> Selectors(const std::string& expression);
 std::vector<std::string> MetricNames(const std::string& expression);
 
 // The operands of each `or` in an expression, at any depth: each is an expression, too.
-std::vector<std::string> Alternatives(const std::string& expression);
+std::vector<std::string> OrOperands(const std::string& expression);
 
 }  // namespace registry_backend::testing

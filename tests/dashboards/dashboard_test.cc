@@ -31,10 +31,10 @@ TEST(DashboardQueries, MetricsAreFoundWithoutBracesButNotInStrings) {
               ElementsAre("up", "process_start"));
 }
 
-TEST(DashboardQueries, AlternativesAreFoundAtAnyDepth) {
-  EXPECT_THAT(Alternatives("a"), IsEmpty());
-  EXPECT_THAT(Alternatives("max(a * 2 or b) > 1"), ElementsAre("a * 2", "b"));
-  EXPECT_THAT(Alternatives(R"(count(a > 1 or (b unless c{d=" or ("})) or vector(0))"),
+TEST(DashboardQueries, OperandsOfOrAreFoundAtAnyDepth) {
+  EXPECT_THAT(OrOperands("a"), IsEmpty());
+  EXPECT_THAT(OrOperands("max(a * 2 or b) > 1"), ElementsAre("a * 2", "b"));
+  EXPECT_THAT(OrOperands(R"(count(a > 1 or (b unless c{d=" or ("})) or vector(0))"),
               ElementsAre("a > 1", R"((b unless c{d=" or ("}))",
                           R"(count(a > 1 or (b unless c{d=" or ("})))", "vector(0)"));
 }

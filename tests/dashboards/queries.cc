@@ -38,6 +38,12 @@ std::vector<std::string> LabelValues(const PrometheusServer& prometheus, const s
                         "/values?match[]=" + PercentEncode(match[1].str()));
 }
 
+// Of a graph's values, in seconds.
+std::int64_t Step(Span span) {
+  constexpr std::int64_t kPixels = 500;
+  return std::max<std::int64_t>(1, (span.to - span.from) / kPixels);
+}
+
 // What a query shows, and how it is asked.
 class Asked {
  public:
@@ -65,7 +71,8 @@ class Asked {
     const std::string to = std::to_string(span_.to);
     if (instant_) return prometheus_.Api("query?" + query + "&time=" + to).at("result");
     return prometheus_
-        .Api("query_range?" + query + "&step=1&start=" + std::to_string(span_.from) + "&end=" + to)
+        .Api("query_range?" + query + "&step=" + std::to_string(Step(span_)) +
+             "&start=" + std::to_string(span_.from) + "&end=" + to)
         .at("result");
   }
 
@@ -104,7 +111,8 @@ std::set<std::string> ColumnLabels(const Json& panel) {
 }
 
 void AskPanel(const PrometheusServer& prometheus, const std::string& file, const Json& panel,
-              const Values& values, Span span, std::vector<std::string>& faults) {
+              const Values& values, Span span, Operands operands,
+              std::vector<std::string>& faults) {
   const std::string title = file + ", " + panel.at("title").get<std::string>();
   std::set<std::string> missing = ColumnLabels(panel);
   for (const Json& target : panel.at("targets")) {
@@ -118,9 +126,8 @@ void AskPanel(const PrometheusServer& prometheus, const std::string& file, const
         if (!series.contains(label)) faults.push_back(where + " has no label " + label);
       }
     }
-    for (const std::string& alternative : Alternatives(expression)) {
-      (void)asked.Ask(alternative, faults);
-    }
+    if (operands == Operands::kOne) continue;
+    for (const std::string& operand : OrOperands(expression)) (void)asked.Ask(operand, faults);
   }
   for (const std::string& label : missing) faults.push_back(title + " has no column " + label);
 }
@@ -128,8 +135,14 @@ void AskPanel(const PrometheusServer& prometheus, const std::string& file, const
 }  // namespace
 
 std::vector<Values> VariableValues(const PrometheusServer& prometheus, const Dashboard& dashboard,
-                                   std::vector<std::string>& faults) {
-  Values all = {{"__rate_interval", "10s"}, {"__range", "1h"}, {"__range_s", "3600"}};
+                                   Span span, std::vector<std::string>& faults) {
+  const std::string range = std::to_string(span.to - span.from);
+  // Grafana's for a step of a minute or more, and scrapes that are a minute apart; longer than the
+  // scrapes of a test where it is over within a minute.
+  const std::int64_t rate = Step(span) < 60 ? 10 : std::max<std::int64_t>(Step(span) + 60, 240);
+  Values all = {{"__rate_interval", std::to_string(rate) + "s"},
+                {"__range", range + "s"},
+                {"__range_s", range}};
   Values each = all;
   for (const Json& variable : QueryVariables(dashboard.json)) {
     const std::string name = variable.at("name");
@@ -146,11 +159,11 @@ std::vector<Values> VariableValues(const PrometheusServer& prometheus, const Das
 }
 
 std::vector<std::string> Faults(const PrometheusServer& prometheus, const Dashboard& dashboard,
-                                Span span) {
+                                Span span, Operands operands) {
   std::vector<std::string> faults;
-  for (const Values& values : VariableValues(prometheus, dashboard, faults)) {
+  for (const Values& values : VariableValues(prometheus, dashboard, span, faults)) {
     for (const Json& panel : Panels(dashboard.json)) {
-      AskPanel(prometheus, dashboard.file, panel, values, span, faults);
+      AskPanel(prometheus, dashboard.file, panel, values, span, operands, faults);
     }
     for (const Json& annotation : Annotations(dashboard.json)) {
       const std::string where =

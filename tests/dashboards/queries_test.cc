@@ -187,7 +187,7 @@ class DashboardHistory : public ::testing::Test {
   static std::vector<std::string> FaultsInTheEnd(const Dashboard& dashboard) {
     std::vector<std::string> faults;
     (void)Eventually(seconds(60), [&] {
-      faults = Faults(*history_->prometheus, dashboard, SoFar());
+      faults = Faults(*history_->prometheus, dashboard, SoFar(), Operands::kEach);
       return faults.empty();
     });
     return faults;
@@ -197,7 +197,7 @@ class DashboardHistory : public ::testing::Test {
   static std::vector<double> Shown(const Dashboard& dashboard, const std::string& title) {
     std::vector<double> shown;
     std::vector<std::string> faults;
-    const Values all = VariableValues(*history_->prometheus, dashboard, faults).front();
+    const Values all = VariableValues(*history_->prometheus, dashboard, SoFar(), faults).front();
     for (const Json& panel : Panels(dashboard.json)) {
       if (panel.at("title") != title) continue;
       for (const Json& target : panel.at("targets")) {
@@ -281,7 +281,8 @@ TEST_F(DashboardHistory, AWrongQueryIsSeen) {
     std::string text = Named(edit.file).text;
     Replace(text, edit.from, edit.to);
     const Dashboard edited = {edit.file, text, Json::parse(text)};
-    const std::vector<std::string> faults = Faults(*history_->prometheus, edited, SoFar());
+    const std::vector<std::string> faults =
+        Faults(*history_->prometheus, edited, SoFar(), Operands::kEach);
     EXPECT_THAT(faults, Not(IsEmpty())) << edit.from << " → " << edit.to;
     if (!faults.empty()) std::cout << edit.to << "\n  " << faults.front() << "\n";
   }
