@@ -145,8 +145,9 @@ class DashboardHistory : public ::testing::Test {
         return prometheus->QueryValue(expression);
       };
       ASSERT_TRUE(Eventually(seconds(60), [&] {
-        return value("count(registry_backend_scan_success == 1)") == 2 &&
-               value("count(registry_backend_scan_consecutive_failures > 0)") == 1;
+        return value("count(min without (instance) (registry_backend_scan_success) == 1)") == 2 &&
+               value("min(registry_backend_scan_consecutive_failures{repository=\"team/shut\"})") ==
+                   1;
       })) << exporter->Output();
       app->SetBackendRules(Rules(kNew));
       app->EditCatalog([](sim::Catalog& catalog) {

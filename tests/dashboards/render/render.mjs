@@ -95,7 +95,11 @@ async function picture(browser, base, name, scheme, width, faults) {
   const context = await browser.newContext({viewport: {width, height: 1000}, colorScheme: scheme, timezoneId: 'UTC', locale: 'en-US'});
   const tab = await context.newPage();
   tab.on('pageerror', (error) => say(`script: ${error.stack ?? error}`));
-  tab.on('console', (message) => { if (message.type() === 'error') say(`console: ${message.text()} ${message.location().url}`); });
+  tab.on('console', (message) => {
+    // What Prometheus refuses, the panel or the variable says.
+    if (message.type() !== 'error' || message.location().url.includes('/prometheus/')) return;
+    say(`console: ${message.text()} ${message.location().url}`);
+  });
   const query = new URLSearchParams({name, scheme, ...(flags.from && {from: flags.from}), ...(flags.to && {to: flags.to})});
   await tab.goto(`${base}/?${query}`);
   await tab.waitForFunction(() => window.heightOf, null, {timeout: 30000}).catch(() => say('the page does not come up'));
@@ -104,7 +108,7 @@ async function picture(browser, base, name, scheme, width, faults) {
   for (const title of state.loading) say(`${title}: still loading`);
   for (const fault of state.faults) say(fault);
   const text = await tab.evaluate(() => document.body.innerText);
-  if (/\bNo data\b/.test(text)) say('a panel shows "No data"');
+  if (/\bNo data\b/.test(text) && !state.faults.some((fault) => fault.endsWith('No data'))) say('a panel shows "No data"');
   await tab.waitForTimeout(300);
   mkdirSync(flags.out, {recursive: true});
   const file = path.join(flags.out, `${name}-${scheme}-${width}.png`);

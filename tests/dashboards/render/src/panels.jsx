@@ -107,8 +107,12 @@ const cells = {
 };
 const bars = {lineWidth: 0, fillOpacity: 70, spanNulls: false, insertNulls: false, hideFrom: {legend: false, tooltip: false, viz: false}};
 
+// As Grafana says it, in place of a panel that has nothing to show.
+const orNoData = (Component) => (props) => props.data.series.some((frame) => frame.length > 0) ? <Component {...props} /> :
+    <div style={{height: '100%', display: 'grid', placeItems: 'center'}}>No data</div>;
+
 function plugin(component, custom) {
-  return new PanelPlugin(component).setDataSupport({annotations: true, alertStates: false}).useFieldConfig({
+  return new PanelPlugin(orNoData(component)).setDataSupport({annotations: true, alertStates: false}).useFieldConfig({
     useCustomConfig: (builder) => {
       for (const [path, defaultValue] of Object.entries(custom)) {
         builder.addCustomEditor({id: path, path, name: path, editor: () => null, override: () => null, defaultValue,
