@@ -71,6 +71,12 @@ export function sceneOf(dashboard, range) {
   });
 }
 
+// Whether something is drawn in the panel, be it only "No data".
+function isDrawn(panel) {
+  const content = document.querySelector(`[data-viz-panel-key="${panel.state.key}"] [data-testid="data-testid panel content"]`);
+  return content !== null && (content.innerText.trim() !== '' || content.querySelector('canvas, svg') !== null);
+}
+
 // How the panels and variables stand: what is not yet there, what is wrong, what has no data.
 export function stateOf(scene) {
   const state = {loading: [], faults: [], annotations: 0, panels: 0};
@@ -85,6 +91,7 @@ export function stateOf(scene) {
     state.panels += 1;
     if (_pluginLoadError) state.faults.push(`panel ${title}: ${_pluginLoadError}`);
     if (!data || data.state === 'Loading' || data.state === 'NotStarted') { state.loading.push(title); continue; }
+    if (!_pluginLoadError && !isDrawn(panel)) state.loading.push(title);
     if (data.state === 'Error') state.faults.push(`panel ${title}: ${data.errors?.map(({message}) => message).join('; ')}`);
     else if (data.series.every((frame) => frame.length === 0)) state.faults.push(`panel ${title}: No data`);
   }
