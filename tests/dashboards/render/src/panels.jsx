@@ -1,21 +1,27 @@
 // The types of panels that the dashboards have, made of what Grafana's libraries have.
 import {
-  PanelPlugin, cacheFieldDisplayNames, getDisplayValueAlignmentFactors, getFieldDisplayValues, identityOverrideProcessor,
+  FieldType, PanelPlugin, cacheFieldDisplayNames, getDisplayValueAlignmentFactors, getFieldDisplayValues, identityOverrideProcessor,
 } from '@grafana/data';
 import {sceneUtils} from '@grafana/scenes';
 import {BarGauge, BigValue, TimeSeries, VizRepeater, useTheme2} from '@grafana/ui';
 import {TableNG} from '@grafana/ui/unstable';
+import {useMemo} from 'react';
 import {Heatmap} from './heatmap.jsx';
 import {StateTimeline, marksOf} from './timeline.jsx';
 
 const legendDefaults = {showLegend: true, displayMode: 'list', placement: 'bottom', calcs: []};
 
+// What is no number is a gap, as in Grafana's panel: a quantile of nothing, for one.
+const withGaps = (frame) => ({...frame, fields: frame.fields.map((field) => field.type !== FieldType.number ? field :
+    {...field, values: field.values.map((value) => Number.isFinite(value) ? value : null)})});
+
 function TimeSeriesPanel({data, width, height, options, timeRange, timeZone}) {
   const theme = useTheme2();
+  const frames = useMemo(() => data.series.map(withGaps), [data.series]);
   const marks = (data.annotations ?? []).flatMap(marksOf);
   // A plot takes hooks as it is made: anew when the annotations come.
   return (
-    <TimeSeries key={marks.length} frames={data.series} structureRev={data.structureRev} timeRange={timeRange} timeZone={timeZone} width={width}
+    <TimeSeries key={marks.length} frames={frames} structureRev={data.structureRev} timeRange={timeRange} timeZone={timeZone} width={width}
                 height={height} legend={{...legendDefaults, ...options.legend}} options={options}>
       {(builder) => {
         builder.addHook('draw', (plot) => drawMarks(plot, marks, theme));
