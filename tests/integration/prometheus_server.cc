@@ -17,7 +17,8 @@ std::string ScrapeJob(const std::string& job, const std::string& host) {
 }
 
 PrometheusServer::PrometheusServer(const std::string& scrape_configs, const std::string& rules,
-                                   const std::string& alertmanager) {
+                                   const std::string& alertmanager,
+                                   const std::function<void(const std::filesystem::path&)>& fill) {
   std::string config = "global: {scrape_interval: 1s, scrape_timeout: 1s, ";
   config += "evaluation_interval: 1s}\n";
   if (!rules.empty()) {
@@ -28,7 +29,9 @@ PrometheusServer::PrometheusServer(const std::string& scrape_configs, const std:
     config +=
         "alerting: {alertmanagers: [{static_configs: [{targets: ['" + alertmanager + "']}]}]}\n";
   }
-  WriteFile(directory_ / "prometheus.yml", config + "scrape_configs:\n" + scrape_configs);
+  WriteFile(directory_ / "prometheus.yml",
+            config + "scrape_configs:" + (scrape_configs.empty() ? " []" : "\n" + scrape_configs));
+  if (fill) fill(directory_ / "data");
   const auto ready = [this, &alertmanager](Subprocess&) {
     if (HttpGet(url() + "/-/ready").status != 200) return false;
     return alertmanager.empty() || !Api("alertmanagers").at("activeAlertmanagers").empty();

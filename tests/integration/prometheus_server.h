@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -22,8 +24,11 @@ class PrometheusServer {
   // `scrape_configs` is YAML, the items of that list ("- job_name: …"). `rules`, if any, is the
   // text of one rule file; its alerts go to the Alertmanager at host:port `alertmanager`, if any
   // (then ready means that Prometheus has taken it up, too).
-  explicit PrometheusServer(const std::string& scrape_configs, const std::string& rules = "",
-                            const std::string& alertmanager = "");
+  // `fill`, if any, is called before the start with the database's directory, to put blocks there.
+  explicit PrometheusServer(
+      const std::string& scrape_configs, const std::string& rules = "",
+      const std::string& alertmanager = "",
+      const std::function<void(const std::filesystem::path& data)>& fill = nullptr);
 
   [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
   // The result of an instant query: an array of {"metric": {labels}, "value": [time, "text"]}.
