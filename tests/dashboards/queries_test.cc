@@ -236,19 +236,18 @@ TEST_F(DashboardHistory, TheAnswersAreRight) {
               ElementsAre(2, Ge(1000.0 * static_cast<double>(history_->began))));
   // `tool`, whose complete scan is long ago, and `shut`, which has none.
   ExpectShown(overview, "Is the data fresh?", ElementsAre(2, Ge(2)));
-  // The new host is neither approved nor reached; no host's region is allowed; a tag has no
-  // manifest.
-  ExpectShown(overview, "Will pulls break?", ElementsAre(1, 1, 3, 1));
+  // The new host is neither approved nor reached; no host's region is allowed.
+  ExpectShown(overview, "Will pulls break?", ElementsAre(1, 1, 3));
 
   const std::string health = "exporter-health.json";
   ExpectShown(health, "Is it up?", ElementsAre(2, 0));
-  ExpectShown(health, "Is what it has good?", ElementsAre(1, 1, 1));
+  ExpectShown(health, "Is what it stands on good?", ElementsAre(1, 1, 1));
   ExpectShown(health, "Do scans succeed?", ElementsAre(1, 1, 3));
 
   const std::string reachability = "reachability.json";
   // Probed are both registries, the storage and the new host.
   ExpectShown(reachability, "Can every host be reached?", ElementsAre(1, 4, 1));
-  ExpectShown(reachability, "When does a certificate end?", ElementsAre(Ge(3600)));
+  ExpectShown(reachability, "Next certificate ends", ElementsAre(Ge(3600)));
   ExpectShown(reachability, "How well were hosts reached?", ElementsAre(Lt(1), 0));
 }
 

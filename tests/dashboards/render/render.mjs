@@ -104,6 +104,9 @@ async function picture(browser, base, name, scheme, width, faults) {
   await tab.goto(`${base}/?${query}`);
   await tab.waitForFunction(() => window.heightOf, null, {timeout: 30000}).catch(() => say('the page does not come up'));
   await tab.setViewportSize({width, height: await tab.evaluate(() => Math.ceil(window.heightOf?.() ?? 1000))});
+  await settled(tab);
+  // Panels are made anew when the window's size changes: not while the picture is taken.
+  await tab.setViewportSize({width, height: await tab.evaluate(() => document.documentElement.scrollHeight)});
   const state = await settled(tab);
   for (const title of state.loading) say(`${title}: still loading`);
   for (const fault of state.faults) say(fault);
@@ -112,7 +115,8 @@ async function picture(browser, base, name, scheme, width, faults) {
   await tab.waitForTimeout(300);
   mkdirSync(flags.out, {recursive: true});
   const file = path.join(flags.out, `${name}-${scheme}-${width}.png`);
-  await tab.screenshot({path: file, fullPage: true});
+  await tab.screenshot({path: file});
+  for (const title of (await tab.evaluate(() => window.stateOf())).loading) say(`${title}: was not there when the picture was taken`);
   console.log(`${file}: ${state.panels} panels, ${state.annotations} annotations`);
   await context.close();
 }

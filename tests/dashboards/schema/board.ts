@@ -43,7 +43,7 @@ interface PanelOf<Type, Options, Field> extends Json<Omit<Panel, 'type' | 'optio
   options: Json<Options>;
   fieldConfig: {
     defaults: Json<Omit<FieldConfig, 'custom'>> & {custom?: Json<Field>};
-    overrides: {matcher: {id: 'byName' | 'byFrameRefID'; options: string}; properties: {id: string; value: unknown}[]}[];
+    overrides: {matcher: {id: 'byName' | 'byFrameRefID' | 'byRegexp'; options: string}; properties: {id: string; value: unknown}[]}[];
   };
   targets: Query[];
 }
