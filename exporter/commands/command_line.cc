@@ -115,6 +115,12 @@ CLI::App* AddServe(CLI::App& app, ServeCommand& command) {
       ->check([](const std::string& path) {
         return path.starts_with("/") ? std::string() : "'" + path + "' does not begin with /";
       });
+  serve
+      ->add_option(
+          "--web.external-url", command.external_url,
+          "Where browsers find the exporter behind a reverse proxy: its path is put before "
+          "links, and may be before what is asked for")
+      ->option_text("URL");
   serve->add_flag("--web.enable-lifecycle", command.web.enable_lifecycle,
                   "Allow POST /-/scan, /-/reload and /-/drill");
   AddNumber(*serve, "--shard.index", command.shard.index, 0,

@@ -28,6 +28,7 @@
 #include "exporter/monitor/worker.h"
 #include "exporter/server/server.h"
 #include "exporter/storage/storage.h"
+#include "exporter/url/url.h"
 #include "exporter/web/routes.h"
 
 namespace registry_backend {
@@ -176,8 +177,27 @@ class Deadline {
   std::jthread thread_;
 };
 
-Result<server::ServerOptions> ReadServerOptions(const ServeCommand& command) {
+// `https://host[:port][/path]`.
+Status SetExternalUrl(const std::string& text, WebOptions& options) {
+  if (text.empty()) return Ok();
+  const Result<Url> url = Url::Parse(text);
+  const auto wrong = [](const std::string& what) {
+    return Error{ErrorKind::kInternal, "--web.external-url: " + what};
+  };
+  if (!url) return wrong(url.error().message);
+  if (url->has_userinfo() || !url->query().empty() || url->path().find('%') != std::string::npos) {
+    return wrong(url->shown() + " has more than a scheme, a host, a port and a plain path");
+  }
+  options.external_host = url->host().text();
+  options.path_prefix = url->path();
+  while (options.path_prefix.ends_with('/')) options.path_prefix.pop_back();
+  return Ok();
+}
+
+Result<server::ServerOptions> ReadServerOptions(const ServeCommand& command,
+                                                const WebOptions& web) {
   server::ServerOptions options;
+  options.path_prefix = web.path_prefix;
   options.max_connections = command.max_connections;
   options.open_paths = {"/-/healthy", "/-/ready"};
   for (const std::string& text : command.listen_addresses) {
@@ -237,13 +257,15 @@ int RunServe(const ServeCommand& command) {
   // connections would stay far above what is in use.
   mallopt(M_ARENA_MAX, 2);
   const Logger logger(command.log_level, command.log_format);
+  WebOptions web = command.web;
+  const Status external_url = SetExternalUrl(command.external_url, web);
   const Status shard = CheckShard(command.shard);
   Result<Config> config = shard ? LoadShard(command, logger) : shard.error();
-  Result<server::ServerOptions> options = ReadServerOptions(command);
+  Result<server::ServerOptions> options = ReadServerOptions(command, web);
   Result<std::unique_ptr<server::Security>> security = OpenSecurity(command, logger);
   for (const Error* error :
        {config ? nullptr : &config.error(), options ? nullptr : &options.error(),
-        security ? nullptr : &security.error()}) {
+        external_url ? nullptr : &external_url.error(), security ? nullptr : &security.error()}) {
     if (error == nullptr) continue;
     logger.Error("Not usable as configured", {{"err", error->message}});
     return kExitUsage;
@@ -277,8 +299,7 @@ int RunServe(const ServeCommand& command) {
   const ConfigurationAccess configuration{[&reloader] { return reloader.Reload(); },
                                           [&reloader] { return reloader.state(); },
                                           [&reloader] { return reloader.text(); }};
-  Result<server::Router> router =
-      MakeRouter(command.web, build, monitor, http_metrics, configuration);
+  Result<server::Router> router = MakeRouter(web, build, monitor, http_metrics, configuration);
   if (!router) {
     logger.Error("Not usable as configured", {{"err", router.error().message}});
     return kExitUsage;

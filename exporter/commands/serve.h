@@ -16,6 +16,7 @@ struct ServeCommand {
   std::string storage_path = "data/";
   std::vector<std::string> listen_addresses = {":9877"};
   std::string web_config_file;  // empty: plain HTTP, for everyone
+  std::string external_url;     // where browsers find the exporter; empty: where it listens
   std::size_t max_connections = 512;
   WebOptions web;
   ShardOptions shard;

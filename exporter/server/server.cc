@@ -222,7 +222,7 @@ class Server::Core::Conversation : private httplib::Server {
   Response Answer(const httplib::Request& from) {
     Request request;
     request.method = from.method;
-    request.path = from.path;
+    request.path = WithoutPrefix(from.path);
     for (const auto& [name, value] : from.params) request.query.emplace(name, value);
     request.fields = std::move(head_.fields);
     if (auto refusal = Refusal(request)) return *std::move(refusal);
@@ -235,6 +235,14 @@ class Server::Core::Conversation : private httplib::Server {
     Pack(request, response, is_limited ? core_.limited_packer_ : core_.unlimited_packer_);
     core_.table_.Wait(socket_, response.body.get());
     return response;
+  }
+
+  [[nodiscard]] std::string WithoutPrefix(const std::string& path) const {
+    const std::string& prefix = core_.options_.path_prefix;
+    if (prefix.empty() || !path.starts_with(prefix)) return path;
+    const std::string rest = path.substr(prefix.size());
+    if (rest.empty()) return "/";
+    return rest.front() == '/' ? rest : path;
   }
 
   std::optional<Response> Refusal(const Request& request) {

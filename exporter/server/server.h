@@ -25,6 +25,8 @@ struct ServerOptions {
   Duration read_time = std::chrono::seconds(10);   // from a request's first byte to its last
   Duration write_time = std::chrono::seconds(60);  // from there to the last byte of the answer
   std::vector<std::string> open_paths;             // need no password and have no rate limit
+  // `/a/b`: what lies below it is found there too, as when a reverse proxy passes whole paths on.
+  std::string path_prefix;
 };
 
 // Serves a Router over HTTP/1.1, plain or in TLS, with a thread for each connection. A client that

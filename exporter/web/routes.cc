@@ -40,24 +40,28 @@ server::Response Metrics(const server::Request& request, MetricsPage& page) {
 }
 
 // Whether a browser sent the request for another site's page: such a page must not be able to make
-// its reader's exporter act.
-bool IsForeign(const server::Request& request) {
+// its reader's exporter act. A reverse proxy may have put another Host in.
+bool IsForeign(const server::Request& request, std::string_view external_host) {
   const std::string_view site = request.Field("sec-fetch-site");
   if (!site.empty() && site != "same-origin" && site != "none") return true;
   const std::string_view origin = request.Field("origin");
   if (origin.empty()) return false;
   const std::size_t scheme = origin.find("://");
-  return scheme == std::string_view::npos || origin.substr(scheme + 3) != request.Field("host");
+  if (scheme == std::string_view::npos) return true;
+  const std::string_view host = origin.substr(scheme + 3);
+  return host != request.Field("host") && (external_host.empty() || host != external_host);
 }
 
 // Wraps a route that makes the exporter act.
 server::Route Lifecycle(const WebOptions& options, server::Route route) {
-  return [enabled = options.enable_lifecycle,
+  return [enabled = options.enable_lifecycle, external_host = options.external_host,
           route = std::move(route)](const server::Request& request) {
     if (!enabled) {
       return JsonError(403, "lifecycle calls are off; start with --web.enable-lifecycle");
     }
-    if (IsForeign(request)) return JsonError(403, "a request from another site is refused");
+    if (IsForeign(request, external_host)) {
+      return JsonError(403, "a request from another site is refused");
+    }
     return route(request);
   };
 }

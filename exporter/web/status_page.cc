@@ -34,9 +34,19 @@ page::Target Shown(const TargetSnapshot& target, std::size_t number, WallTime no
           .now = now};
 }
 
-std::string Link(std::string_view address, std::string_view text) {
-  return fmt::format("<a href=\"{}\">{}</a>\n", page::Escape(address), text);
-}
+// Links to what the exporter serves.
+class Links {
+ public:
+  explicit Links(const WebOptions& options) : prefix_(options.path_prefix) {}
+
+  [[nodiscard]] std::string To(std::string_view path, std::string_view text) const {
+    return fmt::format("<a href=\"{}{}\">{}</a>\n", page::Escape(prefix_), page::Escape(path),
+                       text);
+  }
+
+ private:
+  std::string_view prefix_;
+};
 
 std::string ToTarget(const page::Target& target) {
   return fmt::format("<a href=\"#target-{}\">{}</a>", target.number, Text(target.name));
@@ -109,49 +119,50 @@ std::string OnDisk(const TargetSnapshot& target) {
 }
 
 // The allowlist in its other forms.
-std::string AllowlistLinks(const std::string& query) {
+std::string AllowlistLinks(const std::string& query, const Links& to) {
   std::string links;
   for (const auto& [name, format] : kAllowlistFormats) {
-    links += Link(fmt::format("/api/v1/allowlist?format={}&{}", name, query), name);
+    links += to.To(fmt::format("/api/v1/allowlist?format={}&{}", name, query), name);
   }
   return links;
 }
 
 std::string TargetSection(const TargetSnapshot& snapshot, const page::Target& target,
-                          WallTime now) {
+                          const Links& to, WallTime now) {
   const std::string query = "target=" + page::PercentEncode(target.name);
   std::string links;
-  if (!snapshot.report_file.empty()) links += Link("/api/v1/report?" + query, "Report");
-  links += Link("/api/v1/endpoints?" + query, "Endpoints as JSON") +
-           Link("/api/v1/changes?" + query, "Changes as JSON");
+  if (!snapshot.report_file.empty()) links += to.To("/api/v1/report?" + query, "Report");
+  links += to.To("/api/v1/endpoints?" + query, "Endpoints as JSON") +
+           to.To("/api/v1/changes?" + query, "Changes as JSON");
   return page::Opening(target) + DrillNote(snapshot, now) + OnDisk(snapshot) +
          page::Changes(target) + page::Endpoints(target) + page::Tags(*target.state) +
-         page::Allowlist(target, AllowlistLinks(query)) + "<p class=\"copy small\">" + links +
+         page::Allowlist(target, AllowlistLinks(query, to)) + "<p class=\"copy small\">" + links +
          "</p>\n</section>\n";
 }
 
-std::string Header(std::size_t targets, const WebOptions& options, WallTime now) {
+std::string Header(std::size_t targets, const WebOptions& options, const Links& to, WallTime now) {
   return fmt::format(
       "<header>\n<h1>Registry Backend Exporter</h1>\n"
       "<p>{}, as of {}</p>\n<nav aria-label=\"Pages\">\n{}</nav>\n</header>\n",
       page::Count(targets, "target"), page::When(now),
-      Link(options.telemetry_path, "Metrics") + Link("/api/v1/targets", "Targets as JSON") +
-          Link("/api/v1/allowlist", "Allowlist") + Link("/config", "Configuration"));
+      to.To(options.telemetry_path, "Metrics") + to.To("/api/v1/targets", "Targets as JSON") +
+          to.To("/api/v1/allowlist", "Allowlist") + to.To("/config", "Configuration"));
 }
 
 }  // namespace
 
 server::Response StatusPage(const Snapshot& snapshot, const BuildInfo& build,
                             const WebOptions& options, WallTime now) {
+  const Links to(options);
   std::vector<page::Target> targets;
   for (const auto& target : snapshot.targets) {
     targets.push_back(Shown(*target, targets.size() + 1, now));
   }
   std::string html = page::Head("Registry Backend Exporter", /*policy_within=*/false) +
-                     Header(targets.size(), options, now) + "<main>\n";
+                     Header(targets.size(), options, to, now) + "<main>\n";
   if (targets.size() > 1) html += LatestChanges(targets, now) + Overview(snapshot, targets, now);
   for (const page::Target& target : targets) {
-    html += TargetSection(*snapshot.targets[target.number - 1], target, now);
+    html += TargetSection(*snapshot.targets[target.number - 1], target, to, now);
   }
   html += fmt::format("</main>\n<footer>Version {}, revision {}</footer>\n",
                       page::Escape(build.version), page::Escape(build.revision)) +

@@ -54,10 +54,16 @@ class ApiTest : public ::testing::Test {
             registry +
             "    name: shut\n    repository: team/shut\n"
             "    basic_auth: {username: user, password: wr0ng}\n");
-    exporter_ = std::make_unique<ExporterProcess>(
-        REGISTRY_BACKEND_EXPORTER, directory_ / "config.yml",
-        std::vector<std::string>{"--storage.path", (directory_ / "data").string(),
-                                 "--web.enable-lifecycle"});
+    Serve();
+  }
+
+  void Serve(const std::vector<std::string>& more = {}) {
+    std::vector<std::string> arguments = {"--storage.path", (directory_ / "data").string(),
+                                          "--web.enable-lifecycle"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    exporter_.reset();  // the directory is of one process at a time
+    exporter_ = std::make_unique<ExporterProcess>(REGISTRY_BACKEND_EXPORTER,
+                                                  directory_ / "config.yml", arguments);
   }
 
   [[nodiscard]] json Data(const std::string& path) const {
@@ -294,6 +300,22 @@ TEST_F(ApiTest, LifecycleCallsOfOtherSitesAreRefused) {
   EXPECT_EQ(exporter_->Metric("registry_backend_scans_total",
                               {{"repository", "team/app"}, {"outcome", "complete"}}),
             1);
+}
+
+// Whether or not the proxy takes its own part of the path away, and with the Host of its own
+// making.
+TEST_F(ApiTest, IsServedBehindAReverseProxy) {
+  Serve({"--web.external-url", "https://ops.example/backends/"});
+  const std::string page = HttpGet(exporter_->url() + "/backends/").body;
+  const std::string link = "href=\"/backends/api/v1/targets\"";
+  EXPECT_THAT(page, HasSubstr(link));
+  EXPECT_THAT(HttpGet(exporter_->url() + "/").body, HasSubstr(link));
+  EXPECT_EQ(HttpGet(exporter_->url() + "/backends/api/v1/targets").status, 200);
+  EXPECT_EQ(HttpGet(exporter_->url() + "/backends/-/healthy").status, 200);
+  EXPECT_EQ(HttpPost(exporter_->url() + "/backends/-/reload", "", "text/plain",
+                     {.headers = {{"Origin", "https://ops.example"}}})
+                .status,
+            200);
 }
 
 }  // namespace

@@ -121,6 +121,9 @@ TEST(CommandLine, WhatItCannotUseIsAUsageErrorThatNamesIt) {
       {{"--config.file", "/nonexistent.yml"}, "/nonexistent.yml"},
       {{"--web.listen-address", "nowhere"}, "nowhere"},
       {{"--web.telemetry-path", "metrics"}, "metrics"},
+      {{"--web.external-url", "ftp://ops.example/"}, "--web.external-url: "},
+      {{"--web.external-url", "https://ops.example/a?b=c"},
+       "--web.external-url: https://ops.example/a"},
   };
   for (const auto& [arguments, named] : cases) {
     const RunResult result = RunProgram(arguments);

@@ -199,8 +199,10 @@ class ServerTest : public ::testing::Test {
     return server_->Start();
   }
 
-  static std::unique_ptr<Server> Make(const std::vector<std::string>& addresses) {
+  static std::unique_ptr<Server> Make(const std::vector<std::string>& addresses,
+                                      const std::string& path_prefix = "") {
     ServerOptions options;
+    options.path_prefix = path_prefix;
     for (const std::string& text : addresses) {
       options.addresses.push_back(*ParseListenAddress(text));
     }
@@ -257,6 +259,19 @@ TEST_F(ServerTest, GivesRoutesTheRequestDecoded) {
   EXPECT_EQ(HttpGet(url() + "/%65cho").body, "GET /echo X-Test=\n");
   EXPECT_EQ(HttpPost(url() + "/echo?q=1", "q=2&body=3", "application/x-www-form-urlencoded").status,
             200);
+}
+
+// As a reverse proxy asks, whether or not it takes its own part of the path away.
+TEST_F(ServerTest, FindsRoutesBelowItsPrefixToo) {
+  server_ = Make({"127.0.0.1:0"}, "/a/b");
+  ASSERT_TRUE(server_->Start());
+  EXPECT_EQ(HttpGet(url() + "/a/b/echo?c=1").body, "GET /echo c=1 X-Test=\n");
+  EXPECT_EQ(HttpGet(url() + "/echo").body, "GET /echo X-Test=\n");
+  EXPECT_EQ(HttpGet(url() + "/a/b").body, "root\n");
+  EXPECT_EQ(HttpGet(url() + "/a/b/").body, "root\n");
+  for (const char* path : {"/a/becho", "/a/echo", "/a/b/a/b/echo", "/A/b/echo"}) {
+    EXPECT_EQ(HttpGet(url() + path).status, 404) << path;
+  }
 }
 
 TEST_F(ServerTest, AnswersWhatItHasNoRouteFor) {

@@ -141,6 +141,29 @@ TEST_F(RoutesTest, TheTelemetryPathMayBeAnother) {
   EXPECT_THAT(*Ask("GET", "/").body, HasSubstr("registry_backend_target_info"));
 }
 
+TEST_F(RoutesTest, LinksBeginWithTheExternalPath) {
+  Make({.enable_lifecycle = true, .external_host = "ops.example", .path_prefix = "/a/b"});
+  ASSERT_THAT(Scan(), StartsWith("202"));
+  ASSERT_TRUE(Scanned(0, 1));
+  const std::string page = *Ask("GET", "/").body;
+  EXPECT_THAT(
+      page,
+      AllOf(HasSubstr("<a href=\"/a/b/metrics\">"), HasSubstr("<a href=\"/a/b/config\">"),
+            HasSubstr("<a href=\"/a/b/api/v1/report?target="),
+            HasSubstr("<a href=\"/a/b/api/v1/allowlist?format="), Not(HasSubstr("href=\"/api"))));
+}
+
+// The proxy may send its own name as Host.
+TEST_F(RoutesTest, TheExternalHostsPagesMayAct) {
+  Make({.enable_lifecycle = true, .external_host = "ops.example"});
+  EXPECT_THAT(Scan({{"Host", "127.0.0.1:9877"}, {"Origin", "https://ops.example"}}),
+              StartsWith("202"));
+  EXPECT_THAT(Scan({{"Host", "127.0.0.1:9877"}, {"Origin", "https://other.example"}}),
+              StartsWith("403"));
+  Make({.enable_lifecycle = true});
+  EXPECT_THAT(Scan({{"Host", "127.0.0.1:9877"}, {"Origin", "https://"}}), StartsWith("403"));
+}
+
 TEST_F(RoutesTest, TheTelemetryPathIsNoOthers) {
   for (const char* taken : {"/-/healthy", "/-/scan", "/api/v1/targets"}) {
     const auto router = MakeRouter({.telemetry_path = taken}, kBuild, *monitor_, http_);
