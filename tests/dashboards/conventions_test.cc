@@ -172,7 +172,7 @@ TEST_P(Conventions, EachQueryIsPromQL) {
 TEST_P(Conventions, RatesAreOfTheRateInterval) {
   for (const Query& query : Queries(GetParam())) {
     for (const Selector& selector : Selectors(query.expression)) {
-      if (selector.function == "rate" || selector.function == "increase") {
+      if (std::set<std::string>{"rate", "irate", "increase", "delta"}.contains(selector.function)) {
         EXPECT_EQ(selector.range, "$__rate_interval") << query.where;
       }
     }
@@ -210,7 +210,9 @@ TEST_P(Conventions, EachSelectorIsOfTheRegistryAndTheRepository) {
   for (const Query& query : Queries(GetParam())) {
     for (const Selector& selector : Selectors(query.expression)) {
       for (const std::string label : {"registry", "repository"}) {
-        if (labels[selector.metric].find("`" + label + "`") == std::string::npos) continue;
+        const std::string metric =
+            std::regex_replace(selector.metric, std::regex("_(bucket|sum|count)$"), "");
+        if (labels[metric].find("`" + label + "`") == std::string::npos) continue;
         EXPECT_THAT(selector.matchers, HasSubstr(label + "=~\"$" + label + "\"")) << query.where;
       }
     }
@@ -322,14 +324,65 @@ TEST_P(Conventions, PanelsHaveTheirOwnIdsAndPlaces) {
 
 // Red beside green says nothing to one man in twelve. These are Okabe's and Ito's, and greys.
 TEST_P(Conventions, ColoursCanBeToldApartByAll) {
-  const std::set<std::string> known = {"#0072B2", "#B87A00", "#D55E00", "#7F7F7F",
-                                       "#56B4E9", "#CC79A7", "#009E73", "transparent"};
+  const std::set<std::string> known = {
+      "#0072B2", "#B87A00", "#D55E00",     "#7F7F7F", "#56B4E9",
+      "#CC79A7", "#009E73", "transparent", "blue"};  // Grafana's: another one by night
   const std::regex colour(R"x("(?:color|fixedColor)":"([^"]*)")x");
   const std::string text = json().at("panels").dump();
   for (std::sregex_iterator at(text.begin(), text.end(), colour), end; at != end; ++at) {
     const std::string name = (*at)[1];
     if (name.starts_with("rgba(255,0,255")) continue;  // exemplars: the exporter has none
     EXPECT_THAT(known, Contains(name));
+  }
+  // That one gives a series the colour of its place: who is new would recolour the others.
+  EXPECT_THAT(text, Not(HasSubstr("\"palette-classic\"")));
+}
+
+// The titles of a table's columns, and the names of fields that they are made of.
+std::map<std::string, std::string> Columns(const Json& panel) {
+  std::map<std::string, std::string> names;
+  for (const Json& transformation : panel.at("transformations")) {
+    if (transformation.at("id") != "organize") continue;
+    for (const auto& [name, title] : transformation.at("options").at("renameByName").items()) {
+      names[title] = name;
+    }
+  }
+  return names;
+}
+
+// What names something that is not there does nothing, and Grafana does not say so.
+TEST_P(Conventions, WhatIsSaidOfColumnsAndQueriesIsOfThoseThatAreThere) {
+  for (const Json& panel : Panels(json())) {
+    std::set<std::string> queries;
+    for (const Json& target : panel.at("targets")) queries.insert(target.at("refId"));
+    for (const Json& override : panel.at("fieldConfig").at("overrides")) {
+      const Json& matcher = override.at("matcher");
+      if (matcher.at("id") != "byFrameRefID") continue;
+      EXPECT_THAT(queries, Contains(matcher.at("options")));
+    }
+    if (panel.at("type") != "table") continue;
+    const std::map<std::string, std::string> columns = Columns(panel);
+    for (const Json& override : panel.at("fieldConfig").at("overrides")) {
+      EXPECT_TRUE(columns.contains(override.at("matcher").at("options"))) << override.at("matcher");
+    }
+    for (const Json& order : panel.at("options").at("sortBy")) {
+      EXPECT_TRUE(columns.contains(order.at("displayName"))) << order;
+    }
+    for (const auto& [title, name] : columns) {
+      if (!name.starts_with("Value #")) continue;
+      EXPECT_THAT(queries, Contains(name.substr(7))) << panel.at("title") << ": " << title;
+    }
+  }
+}
+
+// Of Kubernetes, where a ServiceMonitor puts them on everything. `endpoint` is a port's name there.
+TEST_P(Conventions, TablesHaveNoColumnOfTheScrapesLabels) {
+  for (const Json& panel : Panels(json())) {
+    if (panel.at("type") != "table") continue;
+    const Json& left_out = panel.at("transformations").back().at("options").at("excludeByName");
+    for (const char* label : {"endpoint", "namespace", "service", "pod", "container", "node"}) {
+      EXPECT_TRUE(left_out.value(label, false)) << panel.at("title") << ": " << label;
+    }
   }
 }
 

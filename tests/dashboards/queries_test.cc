@@ -26,11 +26,17 @@ namespace registry_backend::testing {
 namespace {
 
 using std::chrono::seconds;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::Ge;
+using ::testing::Gt;
 using ::testing::IsEmpty;
+using ::testing::Key;
 using ::testing::Lt;
 using ::testing::Not;
+using ::testing::Pair;
+using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 namespace sim = simulator;
 
 const std::string kRoot = REGISTRY_BACKEND_SOURCE_DIR;
@@ -165,7 +171,8 @@ class DashboardHistory : public ::testing::Test {
 
     const std::int64_t began = Now();
     const TempDir directory{"dashboards"};
-    const sim::Certificate certificate = sim::MakeCertificate({"localhost", "127.0.0.1"});
+    const sim::Certificate certificate =
+        sim::MakeCertificate({"localhost", "127.0.0.1"}, std::chrono::hours(48));
     const sim::Simulator storage{StorageOptions(certificate),
                                  sim::Generate({.repository = "x/y", .tags = 1})};
     std::unique_ptr<sim::Simulator> app;
@@ -217,6 +224,34 @@ class DashboardHistory : public ::testing::Test {
         << title << ": " << ::testing::PrintToString(Shown(dashboard, title));
   }
 
+  // What a query of a table says of each: the value by the label.
+  static std::map<std::string, double> Rows(const Dashboard& dashboard, const std::string& title,
+                                            const std::string& query, const std::string& label) {
+    std::map<std::string, double> rows;
+    std::vector<std::string> faults;
+    const Values all = VariableValues(*history_->prometheus, dashboard, SoFar(), faults).front();
+    for (const Json& panel : Panels(dashboard.json)) {
+      if (panel.at("title") != title) continue;
+      for (const Json& target : panel.at("targets")) {
+        if (target.at("refId") != query) continue;
+        const std::string expression = Substitute(target.at("expr").get<std::string>(), all);
+        for (const auto& series : history_->prometheus->Query(expression)) {
+          rows[series.at("metric").at(label)] = std::stod(series.at("value")[1].get<std::string>());
+        }
+      }
+    }
+    return rows;
+  }
+
+  using RowsMatcher = ::testing::Matcher<std::map<std::string, double>>;
+  static void ExpectRows(const std::string& title, const std::string& query,
+                         const std::string& label, const RowsMatcher& expected) {
+    const Dashboard dashboard = Named("registry-backends.json");
+    const auto rows = [&] { return Rows(dashboard, title, query, label); };
+    EXPECT_TRUE(Eventually(seconds(60), [&] { return expected.Matches(rows()); }))
+        << title << ", " << query << ": " << ::testing::PrintToString(rows());
+  }
+
   static std::unique_ptr<History> history_;
 };
 
@@ -235,13 +270,14 @@ TEST_F(DashboardHistory, TheAnswersAreRight) {
   ExpectShown(overview, "Did anything change?",
               ElementsAre(2, Ge(1000.0 * static_cast<double>(history_->began))));
   // `tool`, whose complete scan is long ago, and `shut`, which has none.
-  ExpectShown(overview, "Is the data fresh?", ElementsAre(2, Ge(2)));
-  // The new host is neither approved nor reached; no host's region is allowed.
-  ExpectShown(overview, "Will pulls break?", ElementsAre(1, 1, 3));
+  ExpectShown(overview, "Is the data fresh?", ElementsAre(2, 0, Ge(2)));
+  // The new host is neither approved nor reached; no host's region is allowed; one certificate
+  // ends soon.
+  ExpectShown(overview, "Will pulls break?", ElementsAre(1, 1, 3, 1));
 
   const std::string health = "exporter-health.json";
   ExpectShown(health, "Is it up?", ElementsAre(2, 0));
-  ExpectShown(health, "Is what it stands on good?", ElementsAre(1, 1, 1));
+  ExpectShown(health, "Is its state good?", ElementsAre(1, 1, 1));
   ExpectShown(health, "Do scans succeed?", ElementsAre(1, 1, 3));
 
   const std::string reachability = "reachability.json";
@@ -251,7 +287,27 @@ TEST_F(DashboardHistory, TheAnswersAreRight) {
   ExpectShown(reachability, "How well were hosts reached?", ElementsAre(Lt(1), 0));
 }
 
-// The test above is worth something only if a wrong query fails it.
+TEST_F(DashboardHistory, TheTablesAreRight) {
+  const std::string broken = "What may break pulls";
+  ExpectRows(broken, "A", "backend_host", ElementsAre(Pair(kNew, 1)));  // not approved
+  ExpectRows(broken, "B", "backend_host", ElementsAre(Pair(kNew, 1)));  // not reached
+  ExpectRows(broken, "C", "backend_host",
+             UnorderedElementsAre(Pair(kNew, 1), Pair(kBucket, 1), Pair(history_->Storage(), 1)));
+  // The certificate ends tomorrow.
+  ExpectRows(broken, "F", "backend_host", ElementsAre(Pair(history_->Storage(), 1)));
+  ExpectRows(broken, "D", "backend_host", SizeIs(3));
+  ExpectRows("What changed", "A", "change", UnorderedElementsAre(Key("came"), Key("went")));
+  // Those whose newest scan was complete, partial and a failure.
+  ExpectRows("Targets", "B", "repository",
+             ElementsAre(Pair("team/app", 0), Pair("team/shut", 2), Pair("team/tool", 1)));
+  // One that was never complete is older than any that was.
+  ExpectRows(
+      "Targets", "E", "repository",
+      ElementsAre(Pair("team/app", Lt(1)), Pair("team/shut", 1e6), Pair("team/tool", Gt(1))));
+  ExpectRows("Targets", "K", "repository", Contains(Pair("team/app", 1)));
+}
+
+// The tests above are worth something only if a wrong query fails them.
 TEST_F(DashboardHistory, AWrongQueryIsSeen) {
   const std::vector<Edit> edits = {
       // A metric that is not there, in one half of an `or`: the other half would hide it.

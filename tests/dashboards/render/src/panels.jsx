@@ -115,7 +115,7 @@ const bars = {lineWidth: 0, fillOpacity: 70, spanNulls: false, insertNulls: fals
 
 // As Grafana says it, in place of a panel that has nothing to show.
 const orNoData = (Component) => (props) => props.data.series.some((frame) => frame.length > 0) ? <Component {...props} /> :
-    <div style={{height: '100%', display: 'grid', placeItems: 'center'}}>No data</div>;
+    <div style={{height: '100%', display: 'grid', placeItems: 'center'}}>{props.fieldConfig.defaults.noValue ?? 'No data'}</div>;
 
 function plugin(component, custom) {
   return new PanelPlugin(orNoData(component)).setDataSupport({annotations: true, alertStates: false}).useFieldConfig({

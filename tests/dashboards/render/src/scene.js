@@ -93,7 +93,7 @@ export function stateOf(scene) {
     if (!data || data.state === 'Loading' || data.state === 'NotStarted') { state.loading.push(title); continue; }
     if (!_pluginLoadError && !isDrawn(panel)) state.loading.push(title);
     if (data.state === 'Error') state.faults.push(`panel ${title}: ${data.errors?.map(({message}) => message).join('; ')}`);
-    else if (data.series.every((frame) => frame.length === 0)) state.faults.push(`panel ${title}: No data`);
+    else if (data.series.every((frame) => frame.length === 0) && !panel.state.fieldConfig.defaults.noValue) state.faults.push(`panel ${title}: No data`);
   }
   const layers = sceneGraph.getDataLayers(scene, true).flatMap((set) => set.state.layers ?? [set]);
   for (const layer of layers) {
