@@ -126,8 +126,8 @@ httpGet:
 {{- fail "reachability.blackboxAddress: say where blackbox_exporter is, as host:port" }}
 {{- end }}
 {{- range $values.extraArgs }}
-{{- if regexMatch "^--(config[.]file|storage[.]path|web[.]config[.]file|web[.]listen-address|shard[.](index|total))(=|$)" . }}
-{{- fail (printf "extraArgs: %s is set by the chart; use config, persistence, web or shards" .) }}
+{{- if regexMatch "^--(config[.](file|check)|storage[.]path|web[.](config[.]file|listen-address|telemetry-path)|shard[.](index|total)|log[.](level|format))(=|$)" . }}
+{{- fail (printf "extraArgs: %s is set by the chart; use config, persistence, web, shards or log" .) }}
 {{- end }}
 {{- end }}
 {{- end }}
