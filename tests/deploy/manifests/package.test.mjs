@@ -1,12 +1,14 @@
 // The chart as it is packed and installed by others, and what is written about it.
 import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
-import {lstatSync, mkdtempSync, readdirSync, rmSync} from 'node:fs';
+import {lstatSync, mkdtempSync, readdirSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {after, test} from 'node:test';
-import {chart, readText, readYaml, templated} from './rendered.mjs';
+import {podFaults} from './exporter.mjs';
+import {chart, notes, readText, readYaml, templated} from './rendered.mjs';
 import {helm, helms, python, root} from './tools.mjs';
+import {typeFaults} from './types.mjs';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'chart-'));
 after(() => rmSync(scratch, {recursive: true}));
@@ -39,6 +41,25 @@ test('the README is what the generator prints', () => {
   const {ok, out, err} = python(path.join(root, 'deploy/helm/readme.py'));
   assert.ok(ok, err);
   assert.equal(readText(chart, 'README.md'), out, 'run deploy/helm/readme.py >deploy/helm/registry-backend-exporter/README.md');
+});
+
+// The blocks of YAML in a page that begin with a key.
+function blocks(page) {
+  return readText(root, page).split('\n\n').filter((block) => /^ {4}[a-zA-Z]+:$/m.test(block.split('\n')[0])).map((block) => block.replaceAll(/^ {4}/gm, ''));
+}
+
+test('the values in docs/howto/helm.md are good ones', async () => {
+  const found = blocks('docs/howto/helm.md');
+  assert.deepEqual(found.map((text) => text.split(':')[0]), ['image', 'prometheusRule', 'web']);
+  for (const [i, text] of found.entries()) {
+    const file = path.join(scratch, `values${i}.yaml`);
+    writeFileSync(file, text);
+    const documents = templated(3, {file});
+    assert.deepEqual(await typeFaults(documents), []);
+    // The last one has no real password.
+    if (i < 2) assert.deepEqual(podFaults(documents), []);
+    if (i === 0) assert.doesNotMatch(notes({file}), /WARNING: (?!serviceMonitor or prometheusRule is enabled, and the cluster)/);
+  }
 });
 
 // Each key of the values has its place in the schema, and the other way round.

@@ -31,8 +31,8 @@ export function kustomized(folder, version = 'v35') {
 
 export const valueSets = readdirSync(path.join(here, 'values')).sort().map((file) => file.replace('.yaml', ''));
 
-const arguments_ = ({values, set = [], release = 'watch', namespace = 'monitoring', kube = '1.35.0', folder = chart}) => [
-  release, folder, '--namespace', namespace, '--kube-version', kube,
+const arguments_ = ({values, file, set = [], release = 'watch', namespace = 'monitoring', kube = '1.35.0', folder = chart}) => [
+  release, folder, '--namespace', namespace, '--kube-version', kube, ...(file ? ['--values', file] : []),
   ...(values ? ['--values', path.join(here, 'values', `${values}.yaml`)] : []), ...set.flatMap((one) => ['--set-json', one]),
 ];
 
