@@ -132,6 +132,13 @@ test('hosts are probed as by the component of deploy/kubernetes', () => {
     `http://watch-registry-backend-exporter-${i}.watch-registry-backend-exporter.monitoring.svc:9877/api/v1/sd`));
 });
 
+// As the comment in deploy/prometheus/prometheus.yml says.
+test('all hosts may be probed by a request', () => {
+  const regexes = (name) => only(rendered.get(name), 'ScrapeConfig').spec.relabelings.flatMap(({regex}) => regex ?? []);
+  assert.deepEqual(regexes('full'), ['(.*)', '.*']);
+  assert.deepEqual(regexes('tls'), ['(http:.*)', 'http:.*']);
+});
+
 test('shards are told their number', () => {
   const {args, env} = containerOf('sharded');
   assert.equal(only(rendered.get('sharded'), 'StatefulSet').spec.replicas, 3);
