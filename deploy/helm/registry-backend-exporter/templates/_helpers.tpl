@@ -1,0 +1,133 @@
+{{/* Names, labels, and what several templates have to say in the same words. */}}
+
+{{- define "exporter.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* At most 52 characters: a StatefulSet puts a hash of ten after it in a label of its pods. */}}
+{{- define "exporter.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
+{{- else }}
+{{- $name := include "exporter.name" . }}
+{{- if contains $name .Release.Name }}
+{{- .Release.Name | trunc 52 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name $name | trunc 52 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "exporter.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "exporter.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end }}
+
+{{/* Not those of the pods: a Service must not find the pod of the test. */}}
+{{- define "exporter.testLabels" -}}
+app.kubernetes.io/name: {{ include "exporter.name" . | trunc 58 | trimSuffix "-" }}-test
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end }}
+
+{{/* Call with (list $ map…): the chart's labels, and those of the maps; a later one takes the place of an earlier one, but what
+     selects stays. */}}
+{{- define "exporter.labels" -}}
+{{- $root := first . }}
+{{- $labels := dict
+  "helm.sh/chart" (printf "%s-%s" $root.Chart.Name ($root.Chart.Version | replace "+" "_") | trunc 63 | trimSuffix "-")
+  "app.kubernetes.io/version" ($root.Chart.AppVersion | replace "+" "_")
+  "app.kubernetes.io/managed-by" $root.Release.Service }}
+{{- range concat (list $root.Values.commonLabels) (rest .) }}{{ $labels = mustMergeOverwrite $labels (deepCopy (default dict .)) }}{{ end }}
+{{- toYaml (mustMergeOverwrite $labels (include "exporter.selectorLabels" $root | fromYaml)) }}
+{{- end }}
+
+{{- define "exporter.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "exporter.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "exporter.image" -}}
+{{- $image := .Values.image }}
+{{- $name := $image.repository }}
+{{- if $image.registry }}{{ $name = printf "%s/%s" $image.registry $image.repository }}{{ end }}
+{{- if $image.digest }}
+{{- printf "%s@%s" $name $image.digest }}
+{{- else }}
+{{- printf "%s:%s" $name (default .Chart.AppVersion $image.tag) }}
+{{- end }}
+{{- end }}
+
+{{- define "exporter.configMapName" -}}
+{{- default (include "exporter.fullname" .) .Values.existingConfigMap }}
+{{- end }}
+
+{{- define "exporter.webSecretName" -}}
+{{- if .Values.web.existingSecret }}{{ .Values.web.existingSecret }}
+{{- else if .Values.web.config }}{{ include "exporter.fullname" . }}-web
+{{- end }}
+{{- end }}
+
+{{/* https or http. */}}
+{{- define "exporter.scheme" -}}
+{{- if or .Values.web.tls (get .Values.web.config "tls_server_config") }}https{{ else }}http{{ end }}
+{{- end }}
+
+{{/* Not empty where a client without a certificate is refused, as a kubelet is. */}}
+{{- define "exporter.requiresClientCertificate" -}}
+{{- $type := dig "tls_server_config" "client_auth_type" "" .Values.web.config }}
+{{- if or .Values.web.requiresClientCertificate (has $type (list "RequireAnyClientCert" "RequireAndVerifyClientCert")) }}true{{ end }}
+{{- end }}
+
+{{/* What a probe asks. Call with (list $ path). */}}
+{{- define "exporter.probeHandler" -}}
+{{- $root := first . }}
+{{- if include "exporter.requiresClientCertificate" $root }}
+tcpSocket:
+  port: http
+{{- else }}
+httpGet:
+  path: {{ last . }}
+  port: http
+  scheme: {{ include "exporter.scheme" $root | upper }}
+{{- end }}
+{{- end }}
+
+{{/* host:port of one pod. Call with (list $ ordinal). */}}
+{{- define "exporter.podAddress" -}}
+{{- $root := first . }}
+{{- $name := include "exporter.fullname" $root }}
+{{- printf "%s-%d.%s.%s.svc:%d" $name (int (last .)) $name $root.Release.Namespace (int $root.Values.web.port) }}
+{{- end }}
+
+{{/* What the schema cannot say, or not clearly. */}}
+{{- define "exporter.check" -}}
+{{- $values := .Values }}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" (include "exporter.fullname" .)) }}
+{{- fail (printf "the name of a Service is of small letters, digits and -, and begins with a letter: %q is none; set fullnameOverride" (include "exporter.fullname" .)) }}
+{{- end }}
+{{- if and (eq (toString $values.image.tag) "latest") (not $values.image.digest) }}
+{{- fail "image.tag: latest is another image tomorrow; name a version" }}
+{{- end }}
+{{- if and $values.web.config $values.web.existingSecret }}
+{{- fail "web.config and web.existingSecret: give one of the two" }}
+{{- end }}
+{{- if gt (int $values.shards) 1 }}
+{{- if semverCompare "<1.28.0-0" .Capabilities.KubeVersion.Version }}
+{{- fail (printf "shards: more than 1 needs Kubernetes 1.28 or newer, which gives pods their index as a label; this is %s" .Capabilities.KubeVersion.Version) }}
+{{- end }}
+{{- if and $values.persistence.enabled $values.persistence.existingClaim }}
+{{- fail "persistence.existingClaim: one claim cannot be shared by several shards; leave it empty, and each gets its own" }}
+{{- end }}
+{{- end }}
+{{- if and $values.reachability.enabled (not $values.reachability.blackboxAddress) }}
+{{- fail "reachability.blackboxAddress: say where blackbox_exporter is, as host:port" }}
+{{- end }}
+{{- range $values.extraArgs }}
+{{- if regexMatch "^--(config[.](file|check)|storage[.]path|web[.](config[.]file|listen-address|telemetry-path)|shard[.](index|total)|log[.](level|format))(=|$)" . }}
+{{- fail (printf "extraArgs: %s is set by the chart; use config, persistence, web, shards or log" .) }}
+{{- end }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,120 @@
+// Values that are wrong are refused, by a message that says where and why.
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+import {stringify} from 'yaml';
+import {notes, template} from './rendered.mjs';
+import {helms} from './tools.mjs';
+
+// What is set, where the message says that it is, and what it says of it.
+const WRONG = [
+  ['replicaCount=2', 'replicaCount', /not allowed/],
+  ['shards=0', 'shards', /greater than or equal to 1|want 1/],
+  ['image.digest="0.1.0"', 'image digest', /pattern .*sha256/],
+  ['image.tag=1.5', 'image tag', /string/],
+  ['image.pullPolicy="Sometimes"', 'image pullPolicy', /Always.*IfNotPresent.*Never/],
+  ['image.pullSecrets=["mirror"]', 'image pullSecrets 0', /object/],
+  ['config.scans={}', 'config.*scans', /not allowed/],
+  ['config.targets=[{"repository": "a/b"}]', 'config targets 0', /registry/],
+  ['existingSecret="My Secret"', 'existingSecret', /pattern/],
+  ['log.level="loud"', 'log level', /debug.*info.*warn.*error/],
+  ['web.port=70000', 'web port', /65,?535/],
+  ['web.config={"tls": true}', 'web config.*tls', /not allowed/],
+  ['web.enableLifecycle="yes"', 'web enableLifecycle', /boolean/],
+  ['persistence.size=5', 'persistence size', /string/],
+  ['persistence.accessModes=["ReadOnlyMany"]', 'persistence accessModes 0', /ReadWriteOnce/],
+  ['serviceMonitor.interval="1 minute"', 'serviceMonitor interval', /pattern/],
+  ['serviceMonitor.labels={"release": 1}', 'serviceMonitor labels release', /string/],
+  ['prometheusRule.alerts={"RegistryBackendNoSuch": {"enabled": false}}', 'prometheusRule alerts.*RegistryBackendNoSuch', /not allowed/],
+  ['prometheusRule.alerts={"RegistryBackendScanStale": {"severity": "high"}}', 'prometheusRule alerts RegistryBackendScanStale severity', /critical.*warning/],
+  ['prometheusRule.alerts={"RegistryBackendExporterDown": {"for": "soon"}}', 'prometheusRule alerts RegistryBackendExporterDown for', /pattern/],
+  ['reachability.blackboxAddress="http://blackbox:9115"', 'reachability blackboxAddress', /pattern/],
+  ['networkPolicy.registryPorts=["https"]', 'networkPolicy registryPorts 0', /integer/],
+  ['networkPolicy.from=[]', 'networkPolicy from', /1/],
+  ['extraArgs=["web.enable-lifecycle"]', 'extraArgs 0', /pattern/],
+  ['livenessProbe.httpGet={}', 'livenessProbe.*httpGet', /not allowed/],
+  ['terminationGracePeriodSeconds=1', 'terminationGracePeriodSeconds', /6/],
+  // What is taken away is missed where it is needed.
+  ['service=null', '', /service is required|missing property 'service'/],
+  ['persistence.accessModes=null', 'persistence', /accessModes is required|missing property 'accessModes'/],
+  ['web.config=null', 'web', /config is required|missing property 'config'/],
+  ['podDisruptionBudget.maxUnavailable="half"', 'podDisruptionBudget maxUnavailable', /pattern/],
+];
+
+// Helm 3 writes a.b.0, Helm 4 '/a/b/0'.
+const saidAt = (where) => new RegExp(where.replaceAll(' ', '[./]'));
+
+test('the schema refuses each wrong value', () => {
+  for (const version of helms) {
+    // One after another would take long: all of one top-level key at most once in a run.
+    const runs = [];
+    for (const row of WRONG) {
+      const overlaps = (run) => run.some(([set]) => set.split('=')[0] === row[0].split('=')[0]);
+      const run = runs.find((one) => !overlaps(one));
+      if (run) run.push(row);
+      else runs.push([row]);
+    }
+    for (const run of runs) {
+      const {ok, err} = template(version, {set: run.map(([set]) => set)});
+      assert.ok(!ok);
+      for (const [set, where, why] of run) {
+        const lines = err.split('\n').filter((line) => saidAt(where).test(line) && why.test(line));
+        assert.equal(lines.length, 1, `Helm ${version}: ${set}\n${err}`);
+      }
+    }
+  }
+});
+
+// What the schema cannot say is said in words.
+const REFUSED = [
+  [{set: ['image.tag="latest"']}, /image\.tag: latest is another image tomorrow/],
+  [{set: ['shards=2'], kube: '1.27.4'}, /shards: more than 1 needs Kubernetes 1\.28/],
+  [{set: ['shards=2', 'persistence.existingClaim="mine"']}, /persistence\.existingClaim: one claim cannot be shared/],
+  [{set: ['reachability.enabled=true']}, /reachability\.blackboxAddress: say where blackbox_exporter is/],
+  [{set: ['web.config={"basic_auth_users": {}}', 'web.existingSecret="mine"']}, /web\.config and web\.existingSecret: give one of the two/],
+  [{set: ['extraArgs=["--shard.total=2"]']}, /extraArgs: --shard\.total=2 is set by the chart/],
+  [{release: '1st'}, /name of a Service .* begins with a letter.*set fullnameOverride/],
+  [{kube: '1.24.0'}, /incompatible with Kubernetes/],
+];
+
+test('what cannot work is refused in words', () => {
+  for (const [options, why] of REFUSED) {
+    for (const version of helms) {
+      const {ok, err} = template(version, options);
+      assert.ok(!ok, stringify(options));
+      assert.match(err, why);
+    }
+  }
+});
+
+// Not an error, but worth a word.
+const WARNED = [
+  [{}, [/image\.registry is empty/, /no credentials for terraform-enterprise/]],
+  [{set: ['image.registry="registry.example.com"', 'existingSecret="tfe"']}, []],
+  [{set: ['image.registry="r.example.com"', 'config.targets=[{"registry": "images.releases.hashicorp.com", "repository": "a/b"}]']},
+    [/images\.releases\.hashicorp\.com has no credentials/]],
+  [{values: 'bare'}, [/image\.registry/, /persistence is off/, /cannot be drained/, /does not know monitoring\.coreos\.com\/v1:/]],
+  [{values: 'full'}, [/does not know monitoring\.coreos\.com\/v1:/, /does not know monitoring\.coreos\.com\/v1alpha1/]],
+  [{set: ['image.registry="r.example.com"', 'existingSecret="tfe"', 'web.enableLifecycle=true']}, [/every pod of the cluster may begin scans and drills/]],
+  [{set: ['image.registry="r.example.com"', 'config.targets=[{"registry": "quay.io", "basic_auth": {"username": "a", "password": "b"}}]']},
+    [/the password of quay\.io is in config/]],
+  [{set: ['image.registry="r.example.com"', 'existingSecret="tfe"', 'config.targets=[]']}, [/config\.targets is empty/]],
+  [{values: 'client-certificates', set: ['serviceMonitor.tlsConfig=null', 'web.config.basic_auth_users={"a": "b"}']},
+    [/image\.registry/, /does not know/, /serviceMonitor\.labels is empty/, /serviceMonitor\.tlsConfig is empty/, /serviceMonitor\.basicAuth is empty/]],
+];
+
+test('the notes warn of what is likely a mistake, and of nothing else', () => {
+  for (const [options, warnings] of WARNED) {
+    const lines = notes(options).split('\n').filter((line) => line.startsWith('WARNING: '));
+    assert.equal(lines.length, warnings.length, lines.join('\n'));
+    warnings.forEach((warning, i) => assert.match(lines[i], warning));
+  }
+});
+
+test('the notes say how to look at it', () => {
+  const text = notes({values: 'sharded', release: 'x', namespace: 'here'});
+  assert.match(text, /kubectl -n here port-forward x-registry-backend-exporter-0 9877\n {2}http:\/\/localhost:9877\//);
+  assert.match(text, /helm -n here test x/);
+  assert.match(text, /3 instances/);
+  assert.doesNotMatch(text, /drill/);
+  assert.match(notes({values: 'full'}), /registry_backend_exporter drill --url http:\/\/localhost:9999/);
+});
