@@ -19,6 +19,7 @@ const WRONG = [
   ['log.level="loud"', 'log level', /debug.*info.*warn.*error/],
   ['web.port=70000', 'web port', /65,?535/],
   ['web.config={"tls": true}', 'web config.*tls', /not allowed/],
+  ['web.externalUrl="ops.example.com/backends"', 'web externalUrl', /pattern/],
   ['web.enableLifecycle="yes"', 'web enableLifecycle', /boolean/],
   ['persistence.size=5', 'persistence size', /string/],
   ['persistence.accessModes=["ReadOnlyMany"]', 'persistence accessModes 0', /ReadWriteOnce/],
