@@ -13,12 +13,15 @@ image_build=$PWD/build/image   # kept: the bare Debian and the layers that image
 clean_up() {
   local status=$? name pid root
   for name in "${containers_started[@]}"; do podman rm --force --time 5 --volumes "$name" >/dev/null 2>&1 || true; done
-  podman volume rm --force state >/dev/null 2>&1 || true
+  podman volume rm --force state compose-state >/dev/null 2>&1 || true
   for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null && { wait "$pid" 2>/dev/null || true; }; done
   for root in "${chroots[@]}"; do umount -R "$root/proc" 2>/dev/null || true; done
   [ -z "$work" ] || rm -rf "$work"
   exit "$status"
 }
+
+# Where there is no systemd to run health checks, it complains at each step; they are run by hand here.
+podman() { command podman --log-level fatal "$@"; }
 
 # Starts a program that ends with the test.
 start() {
@@ -93,7 +96,7 @@ TOML
 # A bare Debian 12 from where the machine itself has its packages. What its apt needs on the way there (a proxy, options
 # about dates, a certificate authority of the house) goes along, into this test's Debian only.
 make_base() {
-  local base=$image_build/base.tar sources=$work/sources.list options=$work/apt.conf hooks=() file
+  local base=$image_build/base.tar sources=$work/sources.list options=$work/apt.conf given=() file path
   [ ! -s "$base" ] || return 0
   # shellcheck disable=SC2016
   apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Origin: Debian' 'Created-By: Packages' |
@@ -101,14 +104,17 @@ make_base() {
   [ -s "$sources" ] || echo 'deb http://deb.debian.org/debian bookworm main' >"$sources"
   apt-config dump | grep -E '^Acquire::(Check-|Retries|http|https)' >"$options" || true
   # shellcheck disable=SC2016
-  hooks+=(--customize-hook='mkdir -p "$1/usr/local/share/ca-certificates"')
+  given+=(--customize-hook='mkdir -p "$1/usr/local/share/ca-certificates"')
   for file in /usr/local/share/ca-certificates/*.crt; do
-    if [ -e "$file" ]; then hooks+=(--customize-hook="copy-in $file /usr/local/share/ca-certificates/"); fi
+    if [ -e "$file" ]; then given+=(--customize-hook="copy-in $file /usr/local/share/ca-certificates/"); fi
   done
   if grep -q https: "$sources"; then
-    hooks+=(--customize-hook="sync-in /etc/ssl/certs /etc/ssl/certs" --include=openssl)
+    given+=(--customize-hook="sync-in /etc/ssl/certs /etc/ssl/certs" --include=openssl)
   fi
-  TMPDIR=$work mmdebstrap --mode=root --variant=minbase --aptopt="$options" "${hooks[@]}" \
+  # Without what Debian's own slim image leaves out.
+  for path in man doc info locale groff lintian; do given+=(--dpkgopt="path-exclude=/usr/share/$path/*"); done
+  given+=(--dpkgopt='path-include=/usr/share/doc/*/copyright')
+  TMPDIR=$work mmdebstrap --mode=root --variant=minbase --aptopt="$options" "${given[@]}" \
     bookworm "$work/base.tar" "$sources" || return
   mv "$work/base.tar" "$base"
 }

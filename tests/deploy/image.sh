@@ -169,7 +169,7 @@ test_image() {
   check "image holds no compiler, no setuid program, no simulator" holds_nothing_else
   check "image's user" image_says .Config.User 65532:65532
   check "image's volume" image_says '.Config.Volumes | keys[0]' /var/lib/registry-backend-exporter
-  check "image's health check" image_says '.Config.Healthcheck.Test | join(" ")' "CMD registry_backend_exporter healthcheck"
+  check "image's health check" image_says '.Healthcheck.Test | join(" ")' "CMD registry_backend_exporter healthcheck"
   check "image's revision" image_says '.Config.Labels["org.opencontainers.image.revision"]' "$revision"
 
   cat >"$work/exporter.yml" <<YAML

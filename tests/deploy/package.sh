@@ -38,6 +38,8 @@ bare() { env -i PATH="$PATH" LC_ALL=C TERM=dumb DEBIAN_FRONTEND=noninteractive c
 make_chroot() {
   root=$work/root
   mkdir "$root" && tar -C "$root" -xf "$image_build/base.tar" || return
+  # Manuals are wanted here.
+  rm -f "$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
   cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
   # Asked before each start and stop: it takes them down and forbids them.
   # shellcheck disable=SC2016
@@ -56,10 +58,12 @@ install_without_systemd() {
   bare dpkg --verify registry-backend-exporter
 }
 
+# shellcheck disable=SC2016
 is_configured_package() { [ "$(bare dpkg-query -W -f '${db:Status-Status}' registry-backend-exporter)" = installed ]; }
 
 has_conffiles() {
   local listed
+  # shellcheck disable=SC2016
   listed=$(bare dpkg-query -W -f '${Conffiles}' registry-backend-exporter | sed 's/^ //' | cut -d ' ' -f 1 | grep . | sort)
   diff <(cd "$root" && find etc/registry-backend-exporter etc/default/registry-backend-exporter -type f -printf '/%p\n' | sort) \
     <(echo "$listed")
@@ -102,11 +106,12 @@ completes() {
   [[ $said == *healthcheck* ]] || { echo "${said:0:400}"; return 1; }
 }
 
-is_enabled() { [ "$(bare systemctl is-enabled $unit)" = enabled ]; }
+is_enabled() { [ "$(bare systemctl is-enabled "$unit")" = enabled ]; }
 
 verifies() {
   local said
-  said=$(bare systemd-analyze verify "$unit" 2>&1) && [ -z "$said" ] || { echo "$said"; return 1; }
+  said=$(bare systemd-analyze verify "$unit" 2>&1) || true
+  [ -z "$said" ] || { echo "$said"; return 1; }
 }
 
 is_hardened() {
@@ -161,35 +166,33 @@ YAML
 
 unit_says() {
   local answer
-  answer=$(podman exec debian systemctl show --value --property "$1" $unit)
+  answer=$(podman exec debian systemctl show --value --property "$1" "$unit")
   [ "$answer" = "$2" ] || { echo "$1 is '$answer', not '$2'"; return 1; }
 }
 
 reloads() {
-  podman exec debian systemctl reload $unit || return
+  podman exec debian systemctl reload "$unit" || return
   within 10 journal_has 'Configuration reloaded'
 }
 
-journal_has() { podman exec debian journalctl --no-pager --unit $unit | grep -q "$1"; }
+journal_has() { podman exec debian journalctl --no-pager --unit "$unit" | grep "$1" >/dev/null; }
 
 stops_at_once() {
   local start=$SECONDS
-  podman exec debian systemctl stop $unit || return
+  podman exec debian systemctl stop "$unit" || return
   unit_says Result success && [ $((SECONDS - start)) -le 6 ]
 }
 
 purges() {
   bare dpkg --purge registry-backend-exporter || return
   local left
-  left=$(cd "$root" && find etc var/lib usr lib -path '*registry-backend-exporter*' -o -name '*registry_backend_exporter*' |
-    grep -v -E '^var/lib/systemd/deb-systemd-helper|^var/lib/dpkg' || true)
-  # Written by this test, and not the package's to remove.
-  left=$(grep -v -x -E 'etc/registry-backend-exporter(/license.txt)?' <<<"$left" || true)
+  left=$(find "$root"/{etc,usr,lib,var/lib} -path '*registry-backend-exporter*' -o -name '*registry_backend_exporter*')
+  # What dpkg keeps, and what was put there by this test and not the package.
+  left=$(grep -v -E '/var/lib/(dpkg|systemd/deb-systemd-helper)|/etc/registry-backend-exporter(/license.txt)?$' <<<"$left" || true)
   [ -z "$left" ] || { echo "left behind: $left"; return 1; }
 }
 
 test_unit() {
-  local state
   if ! start_debian >"$work/debian.log" 2>&1; then
     echo "systemd does not start in a container here: the unit was not run"
     tail -n 5 "$work/debian.log"
