@@ -12,6 +12,17 @@ build_package() {
   [ -s "$package" ]
 }
 
+# One version, wherever it has to be written.
+versions_agree() {
+  local version said
+  version=$(sed -n 's/^project(.* VERSION \([0-9.]*\) .*/\1/p' CMakeLists.txt)
+  said=$(sed -n 's/^ARG VERSION=//p' Dockerfile
+    sed -n 's/.*image: registry-backend-[a-z]*://p' deploy/compose/compose.yml
+    sed -n '1s/.*(\(.*\)).*/\1/p' deploy/debian/changelog
+    grep -ohE 'registry-backend-(exporter|demo):[0-9.]*[0-9]' Dockerfile docs/howto/docker.md | cut -d : -f 2)
+  [ "$(sort -u <<<"$said")" = "$version" ] || { echo "version $version, and elsewhere: ${said//$'\n'/ }"; return 1; }
+}
+
 # Warnings are shown, errors fail.
 passes_lintian() {
   local said
@@ -213,6 +224,7 @@ test_package() {
   check "Debian package" quietly build_package
   [ -s "${package:-}" ] || return 0
   echo "package: $(stat -c '%n, %s bytes' "${package#"$PWD/"}")"
+  check "one version" versions_agree
   check lintian passes_lintian
   check "package depends on what the image installs" needs_what_the_image_has
   check "bare Debian" make_chroot
