@@ -19,7 +19,7 @@ versions_agree() {
   said=$(sed -n 's/^ARG VERSION=//p' Dockerfile
     sed -n 's/.*image: registry-backend-[a-z]*://p' deploy/compose/compose.yml
     sed -n '1s/.*(\(.*\)).*/\1/p' deploy/debian/changelog
-    grep -ohE 'registry-backend-(exporter|demo):[0-9.]*[0-9]' Dockerfile docs/howto/docker.md | cut -d : -f 2)
+    grep -ohE 'registry-backend-(exporter|demo):[0-9]+[.][0-9.]*[0-9]' Dockerfile docs/howto/docker.md | cut -d : -f 2)
   [ "$(sort -u <<<"$said")" = "$version" ] || { echo "version $version, and elsewhere: ${said//$'\n'/ }"; return 1; }
 }
 
