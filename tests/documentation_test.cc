@@ -88,6 +88,7 @@ TEST(Documentation, TheMetricsThatItNamesAreThere) {
       "registry_backend_exporter",                                // the program
       "registry_backend_hosts",    "registry_backend_addresses",  // in squid.conf
       "registry_backend_tls",      "registry_backend_http",       // modules of blackbox_exporter
+      "registry_backend_package",                                 // what CMake makes for Debian
   };
   for (const auto& row : testing::TableRows(ReadDocument(kRoot / "docs/metrics.md"),
                                             "| name | type | labels | meaning |")) {
