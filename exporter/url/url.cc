@@ -41,11 +41,18 @@ Error Invalid(std::string_view text, std::string_view why) {
   return {ErrorKind::kProtocol, "'" + Shown(text) + "' is not a usable URL: " + std::string(why)};
 }
 
+// What stands before the query and the fragment. Signatures are long: find_first_of would look each
+// character up in its list.
+std::string_view WithoutQuery(std::string_view text) {
+  const auto end = std::ranges::find_if(text, [](char c) { return c == '?' || c == '#'; });
+  return {text.begin(), end};
+}
+
 bool IsAscii(char c) { return static_cast<unsigned char>(c) < 0x80; }
 
 // libcurl reads one slash or three after a scheme as two; others do not. Empty, or what is wrong.
 std::string_view AuthorityFault(std::string_view reference) {
-  reference = reference.substr(0, reference.find_first_of("?#"));
+  reference = WithoutQuery(reference);
   const std::size_t colon = reference.find(':');
   const bool has_scheme = colon != std::string_view::npos && colon < reference.find('/');
   if (has_scheme) reference.remove_prefix(colon + 1);
