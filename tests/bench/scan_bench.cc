@@ -157,13 +157,15 @@ void RunOne(int runs) {
   PrintRequests("unchanged rescan", served[1].stats);
 }
 
-// A repository of so many requests that a cell takes about two seconds, which a scan's start then
-// weighs the same in.
+// A repository of so many requests that a cell takes about two seconds, and 40 rounds where latency
+// is long, so that a scan's first rounds, which are not as wide, weigh little.
 testing::SimulatedRegistryOptions RepositoryFor(std::chrono::milliseconds latency, int wide) {
   constexpr double kCellSeconds = 2;
+  constexpr double kRounds = 40;
   constexpr double kMost = 10'000;
   const double seconds = std::chrono::duration<double>(latency).count();
-  const double requests = seconds == 0 ? kMost : std::min(kMost, kCellSeconds * wide / seconds);
+  const double requests =
+      seconds == 0 ? kMost : std::min(kMost, std::max(kCellSeconds / seconds, kRounds) * wide);
   // Of 54 layers half are shared: each tag brings 27 layers, a config and a manifest.
   constexpr int kLayers = 54;
   const int tags = static_cast<int>((requests - 1 - kLayers / 2.0) / (kLayers / 2.0 + 2));
