@@ -43,8 +43,12 @@ struct EasyDeleter {
 struct ListDeleter {
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
 };
+struct ShareDeleter {
+  void operator()(CURLSH* share) const { curl_share_cleanup(share); }
+};
 using EasyHandle = std::unique_ptr<CURL, EasyDeleter>;
 using HeaderList = std::unique_ptr<curl_slist, ListDeleter>;
+using Share = std::unique_ptr<CURLSH, ShareDeleter>;
 
 // Why we stopped a transfer ourselves, where libcurl only knows that a callback refused.
 enum class Stopped { kNo, kHeadersTooLarge, kTooManyFields, kBodyTooLarge, kBodyNotWanted };
@@ -260,8 +264,12 @@ class CurlTransport::Impl {
   Impl(TransportOptions options, RequestObserver* observer)
       : options_(std::move(options)), observer_(observer) {
     InitialiseLibraryOnce();
+    sessions_.reset(curl_share_init());
     multi_ = curl_multi_init();
-    if (multi_ == nullptr) throw std::runtime_error("libcurl cannot make a multi handle");
+    if (multi_ == nullptr || sessions_ == nullptr) {
+      throw std::runtime_error("libcurl cannot make a multi handle");
+    }
+    curl_share_setopt(sessions_.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
     curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, kIdleConnections);
   }
 
@@ -329,6 +337,9 @@ class CurlTransport::Impl {
     if (idle_.empty()) {
       EasyHandle easy(curl_easy_init());
       if (easy == nullptr) throw std::runtime_error("libcurl cannot make an easy handle");
+      // The first connection to a host pays for a whole handshake; further ones resume its session,
+      // whichever handle has made it. A handle that is reset keeps this.
+      Set(easy.get(), CURLOPT_SHARE, sessions_.get());
       return easy;
     }
     EasyHandle easy = std::move(idle_.back());
@@ -453,6 +464,7 @@ class CurlTransport::Impl {
 
   const TransportOptions options_;
   RequestObserver* const observer_;
+  Share sessions_;  // of TLS; outlives the handles. One thread uses it, so it needs no locks
   CURLM* multi_;
   std::uint64_t last_id_ = 0;
   std::unordered_map<CallId, std::unique_ptr<Transfer>> transfers_;

@@ -45,16 +45,18 @@ void HttpMetrics::OnRequest(std::string_view registry, std::string_view operatio
                             Duration took) {
   const std::string host(registry);
   const std::string name(operation);
-  const std::string code = status == 0 ? "error" : std::to_string(status);
-  prometheus::Counter& count =
-      requests_.Add({{"registry", host}, {"operation", name}, {"code", code}});
-  prometheus::Histogram& durations =
-      durations_.Add({{"registry", host}, {"operation", name}}, kSeconds);
-  count.Increment();
-  durations.Observe(Seconds(took));
   Series& series = SeriesOf(host);
-  series.requests.insert(&count);
-  series.durations.insert(&durations);
+  prometheus::Counter*& count = series.requests[{name, status}];
+  if (count == nullptr) {
+    const std::string code = status == 0 ? "error" : std::to_string(status);
+    count = &requests_.Add({{"registry", host}, {"operation", name}, {"code", code}});
+  }
+  prometheus::Histogram*& durations = series.durations[name];
+  if (durations == nullptr) {
+    durations = &durations_.Add({{"registry", host}, {"operation", name}}, kSeconds);
+  }
+  count->Increment();
+  durations->Observe(Seconds(took));
 }
 
 void HttpMetrics::OnRetry(std::string_view registry, std::string_view reason) {
@@ -67,8 +69,8 @@ void HttpMetrics::OnRetry(std::string_view registry, std::string_view reason) {
 void HttpMetrics::OnRegistryGone(std::string_view registry) {
   const auto known = series_.find(registry);
   if (known == series_.end()) return;
-  for (prometheus::Counter* count : known->second.requests) requests_.Remove(count);
-  for (prometheus::Histogram* durations : known->second.durations) durations_.Remove(durations);
+  for (const auto& [key, count] : known->second.requests) requests_.Remove(count);
+  for (const auto& [key, durations] : known->second.durations) durations_.Remove(durations);
   for (prometheus::Counter* count : known->second.retries) retries_.Remove(count);
   series_.erase(known);
 }

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "exporter/http/message.h"
@@ -33,10 +34,10 @@ class HttpMetrics final : public RequestObserver {
   prometheus::Family<prometheus::Counter>& requests_;
   prometheus::Family<prometheus::Histogram>& durations_;
   prometheus::Family<prometheus::Counter>& retries_;
-  // Series of one registry.
+  // Series of one registry, found here for each request: the families would compare all labels.
   struct Series {
-    std::set<prometheus::Counter*> requests;
-    std::set<prometheus::Histogram*> durations;
+    std::map<std::pair<std::string, int>, prometheus::Counter*> requests;  // by operation, status
+    std::map<std::string, prometheus::Histogram*> durations;               // by operation
     std::set<prometheus::Counter*> retries;
   };
   Series& SeriesOf(const std::string& registry);

@@ -259,21 +259,23 @@ void RegistryClient::Release(const Running& running) {
   }
 }
 
-Result<Request> RegistryClient::MakeRequest(const Operation& operation) const {
-  const std::string base = options_.registry.origin().text() + "/v2/" + options_.repository;
-  std::string text;
+Result<Url> RegistryClient::UrlOf(const Operation& operation) const {
+  const std::string base = "/v2/" + options_.repository;
   switch (operation.kind) {
     case Operation::Kind::kTags:
-      text = operation.reference.empty() ? base + "/tags/list" : operation.reference;
+      // Of a further page the registry has named the URL.
+      if (!operation.reference.empty()) return Url::Parse(operation.reference);
       break;
     case Operation::Kind::kManifest:
-      text = base + "/manifests/" + operation.reference;
-      break;
+      return options_.registry.At(base + "/manifests/" + operation.reference);
     case Operation::Kind::kBlob:
-      text = base + "/blobs/" + operation.reference;
-      break;
+      return options_.registry.At(base + "/blobs/" + operation.reference);
   }
-  Result<Url> url = Url::Parse(text);
+  return options_.registry.At(base + "/tags/list");
+}
+
+Result<Request> RegistryClient::MakeRequest(const Operation& operation) const {
+  Result<Url> url = UrlOf(operation);
   if (!url) return url.error();
   Request request{
       .url = *std::move(url), .headers = {}, .registry = options_.registry.host().text()};

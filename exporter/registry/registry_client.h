@@ -118,6 +118,7 @@ class RegistryClient {
     Authenticator authenticator;  // without credentials
   };
 
+  [[nodiscard]] Result<Url> UrlOf(const Operation& operation) const;
   [[nodiscard]] Result<Request> MakeRequest(const Operation& operation) const;
   // Turns a request for a tag's manifest into one for whether it has changed.
   void AskForChange(const std::string& tag, Request& request);

@@ -1,7 +1,8 @@
 #include "exporter/report/json_writer.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
+
+#include "exporter/url/text.h"
 
 namespace registry_backend {
 namespace {
@@ -48,9 +49,9 @@ void JsonWriter::Text(std::string_view text) {
 }
 
 void JsonWriter::AppendQuoted(std::string_view text) {
-  const bool is_plain = std::ranges::all_of(
-      text, [](char c) { return c >= ' ' && c < 0x7f && c != '"' && c != '\\'; });
-  if (is_plain) {
+  const bool is_special =
+      HasAny(text, [](char c) { return c < ' ' || c >= 0x7f || c == '"' || c == '\\'; });
+  if (!is_special) {
     text_.append("\"").append(text).append("\"");
   } else {
     text_ += Dump(text, -1);

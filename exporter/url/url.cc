@@ -41,11 +41,19 @@ Error Invalid(std::string_view text, std::string_view why) {
   return {ErrorKind::kProtocol, "'" + Shown(text) + "' is not a usable URL: " + std::string(why)};
 }
 
+// What stands before the query and the fragment. Signatures are long: find_first_of would look each
+// character up in its list.
+std::string_view WithoutQuery(std::string_view text) {
+  const auto end = std::ranges::find_if(text, [](char c) { return c == '?' || c == '#'; });
+  return {text.begin(), end};
+}
+
 bool IsAscii(char c) { return static_cast<unsigned char>(c) < 0x80; }
+bool IsBeyondAscii(char c) { return !IsAscii(c); }
 
 // libcurl reads one slash or three after a scheme as two; others do not. Empty, or what is wrong.
 std::string_view AuthorityFault(std::string_view reference) {
-  reference = reference.substr(0, reference.find_first_of("?#"));
+  reference = WithoutQuery(reference);
   const std::size_t colon = reference.find(':');
   const bool has_scheme = colon != std::string_view::npos && colon < reference.find('/');
   if (has_scheme) reference.remove_prefix(colon + 1);
@@ -56,7 +64,7 @@ std::string_view AuthorityFault(std::string_view reference) {
 // Raw bytes beyond ASCII have no place in a URL (RFC 3986 §2); servers that send them mean the
 // encoded form.
 std::string EncodeBeyondAscii(std::string text) {
-  if (std::ranges::all_of(text, IsAscii)) return text;
+  if (!HasAny(text, IsBeyondAscii)) return text;
   std::string encoded;
   for (const char c : text) {
     if (IsAscii(c)) {
@@ -97,9 +105,9 @@ Result<Url> Url::Resolve(std::string_view reference) const {
 Result<Url> Url::ParseAgainst(const std::string& base, std::string_view reference) {
   if (reference.size() > kMaxUrlLength) return Invalid(reference, "it is too long");
   // A backslash or a control character is read differently by different parsers: refused outright.
-  for (const char c : reference) {
-    if ((IsAscii(c) && c <= ' ') || c == 0x7f || c == '\\')
-      return Invalid(reference, "a character is not allowed");
+  if (HasAny(reference,
+             [](char c) { return (IsAscii(c) && c <= ' ') || c == 0x7f || c == '\\'; })) {
+    return Invalid(reference, "a character is not allowed");
   }
   if (const std::string_view fault = AuthorityFault(reference); !fault.empty()) {
     return Invalid(reference, fault);

@@ -32,6 +32,10 @@ class Url {
   // §5). Errors as for Parse.
   [[nodiscard]] Result<Url> Resolve(std::string_view reference) const;
 
+  // What is at `path` of the same origin. The path is known to be one: it begins with `/`, has no
+  // dot segments, and nothing in it needs to be encoded.
+  [[nodiscard]] Url At(std::string path) const { return Url(origin_, std::move(path), "", false); }
+
   [[nodiscard]] const Origin& origin() const { return origin_; }
   [[nodiscard]] const Host& host() const { return origin_.host; }
   [[nodiscard]] const std::string& path() const { return path_; }  // begins with `/`, still encoded

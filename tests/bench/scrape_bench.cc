@@ -7,9 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "exporter/common/log.h"
-#include "exporter/monitor/target_store.h"
-#include "exporter/storage/storage.h"
+#include "tests/bench/stored_inventory.h"
 #include "tests/integration/exposition.h"
 #include "tests/integration/self_signed.h"
 #include "tests/integration/server_process.h"
@@ -39,63 +37,13 @@ struct ServerKind {
   std::vector<std::string> argv = {};
 };
 
-// What `targets` targets would have left on disk, each after a complete scan that found many hosts.
-void FillStorage(const std::filesystem::path& directory, int targets) {
-  Result<Storage> storage = Storage::Open(directory);
-  if (!storage) throw std::runtime_error(storage.error().message);
-  const Url registry = Url::Parse("http://127.0.0.1:1").value();
-  const WallTime now = WallClock::now();
-  for (int i = 0; i < targets; ++i) {
-    TargetState state;
-    state.baseline = now;
-    state.last_success = now;
-    state.newest = ScanSummary{.outcome = ScanOutcome::kComplete,
-                               .started = now,
-                               .finished = now,
-                               .took = 1s,
-                               .asked = {},
-                               .unresolved = {},
-                               .unpullable = {},
-                               .coverage = 1,
-                               .reasons = {},
-                               .error = ""};
-    state.newest_usable = state.newest;
-    for (int n = 0; n < (targets == 1 ? 3 : kEndpoints); ++n) {
-      const std::string bucket = "prod-" + std::to_string(n) + "-starport-layer-bucket";
-      state.endpoints[{Serves::kBlobs,
-                       Host::Make(bucket + ".s3.dualstack.us-east-1.amazonaws.com").value()}] = {
-          .info = {.provider = "s3",
-                   .bucket = bucket,
-                   .storage_region = "us-east-1",
-                   .delivery = "redirect",
-                   .scheme = "https"},
-          .first_seen = now,
-          .last_seen = now,
-          .absent_since = {},
-          .changed = now,
-          .blobs = 30,
-          .misses = 0,
-          .witnesses = {}};
-    }
-    const ReportSubject subject{.registry = registry, .repository = "a/b" + std::to_string(i)};
-    // A failed scan leaves no report to be written.
-    TargetStore store(*storage, subject, Logger());
-    const Status saved = store.Save(subject, ScanResult(), state);
-    if (!saved) throw std::runtime_error(saved.error().message);
-  }
-}
-
 class Server {
  public:
   Server(const ServerKind& kind, Over over) : over_(over) {
     std::vector<std::string> argv = kind.argv;
     if (kind.targets > 0) {
-      std::string config = "scan: {interval: 24h}\ntargets:\n";
-      for (int i = 0; i < kind.targets; ++i) {
-        config += "- {registry: 'http://127.0.0.1:1', repository: a/b" + std::to_string(i) + "}\n";
-      }
-      testing::WriteFile(dir_ / "config.yml", config);
-      FillStorage(dir_ / "data", kind.targets);
+      testing::WriteFile(dir_ / "config.yml", testing::StoredTargetsConfig(kind.targets));
+      testing::FillStorage(dir_ / "data", kind.targets, kind.targets == 1 ? 3 : kEndpoints);
       argv.insert(argv.end(), {"--config.file", (dir_ / "config.yml").string(), "--storage.path",
                                (dir_ / "data").string()});
     }

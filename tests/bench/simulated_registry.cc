@@ -32,7 +32,7 @@ std::vector<std::string> SimulatedRegistry::Command(const SimulatedRegistryOptio
                                       "--layers",
                                       std::to_string(options.layers),
                                       "--shared",
-                                      "0.5",
+                                      std::to_string(options.shared),
                                       "--kinds",
                                       "docker",
                                       "--latency",

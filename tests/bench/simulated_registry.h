@@ -17,6 +17,7 @@ inline constexpr const char* kBenchRepository = "team/app";
 struct SimulatedRegistryOptions {
   int tags = 40;
   int layers = 55;
+  double shared = 0.5;  // of an image's layers that all tags have
   bool tls = true;
 };
 

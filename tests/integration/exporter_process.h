@@ -31,6 +31,7 @@ class ExporterProcess {
 
   [[nodiscard]] std::string host() const { return "127.0.0.1:" + std::to_string(port_); }
   [[nodiscard]] std::string url() const { return "http://" + host(); }
+  [[nodiscard]] pid_t pid() const { return process_->pid(); }
   // GET /metrics. Throws when the answer is not a 200 or is malformed.
   [[nodiscard]] std::string MetricsText() const;
   [[nodiscard]] std::vector<Sample> Metrics() const { return ParseExposition(MetricsText()); }
