@@ -161,6 +161,8 @@ test_image() {
   check "bare Debian as an image" quietly import_base
   check "image of the exporter" quietly retried build_image exporter $exporter_image
   check "image of the simulated registry" quietly retried build_image demo $demo_image
+  check "podman knows the image" podman image exists $exporter_image
+  check "podman knows the image of the simulated registry" podman image exists $demo_image
   podman image exists $exporter_image && podman image exists $demo_image || return 0
   describe_image
 
