@@ -4,18 +4,19 @@
 
 work=
 pids=()
-chroots=()
 containers_started=()
+has_containers=false           # of the test's own: what the machine's podman has is not ours to remove
 image_build=$PWD/build/image   # kept: the bare Debian and the layers that images are built of
 
 # Reached through the trap.
 # shellcheck disable=SC2317
 clean_up() {
-  local status=$? name pid root
-  for name in "${containers_started[@]}"; do podman rm --force --time 5 --volumes "$name" >/dev/null 2>&1 || true; done
-  podman volume rm --force state compose-state >/dev/null 2>&1 || true
+  local status=$? name pid
+  if $has_containers; then
+    for name in "${containers_started[@]}"; do podman rm --force --time 5 --volumes "$name" >/dev/null 2>&1 || true; done
+    podman volume rm --force state restored compose-state >/dev/null 2>&1 || true
+  fi
   for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null && { wait "$pid" 2>/dev/null || true; }; done
-  for root in "${chroots[@]}"; do umount -R "$root/proc" 2>/dev/null || true; done
   [ -z "$work" ] || rm -rf "$work"
   exit "$status"
 }
@@ -74,6 +75,9 @@ get() { inside curl -sf --max-time 10 "$@"; }
 configure_containers() {
   local driver
   mkdir -p "$image_build"
+  # One run at a time: the storage and the names in it are shared.
+  exec {image_lock}>"$image_build/.lock"
+  flock --nonblock "$image_lock" || { echo "another scripts/test image is under way"; return 1; }
   export CONTAINERS_CONF=$work/containers.conf CONTAINERS_STORAGE_CONF=$work/storage.conf
   cat >"$CONTAINERS_CONF" <<TOML
 [containers]
@@ -87,8 +91,13 @@ TOML
   # The second one is slower, and works where the disk below is an overlay already.
   for driver in overlay vfs; do
     printf '[storage]\ndriver = "%s"\ngraphroot = "%s"\nrunroot = "%s"\n' \
-      "$driver" "$image_build/storage-$driver" "$work/run" >"$CONTAINERS_STORAGE_CONF"
-    podman info >/dev/null 2>&1 && return
+      "$driver" "$image_build/storage-$driver" "$image_build/run-$driver" >"$CONTAINERS_STORAGE_CONF"
+    if podman info >/dev/null 2>&1; then
+      has_containers=true
+      # Those of a run that was killed.
+      podman rm --all --force --time 0 >/dev/null 2>&1 || true
+      return
+    fi
   done
   podman info
 }

@@ -88,6 +88,18 @@ restarts_where_it_stood() {
   diff <(echo "$before") <(echo "$after")
 }
 
+# By the commands of docs/howto/docker.md, into a volume that is new.
+restores_a_copy() {
+  local dir=/var/lib/registry-backend-exporter
+  podman run --rm --network none --volume "state:$dir:ro" --entrypoint tar "$exporter_image" -cf - . >"$work/state.tar" || return
+  podman volume rm --force restored >/dev/null 2>&1
+  podman run --rm --interactive --network none --volume "restored:$dir" --entrypoint tar "$exporter_image" -xf - \
+    <"$work/state.tar" || return
+  diff <(tar -tf "$work/state.tar" | sort) \
+    <(podman run --rm --network none --volume "restored:$dir:ro" --entrypoint tar "$exporter_image" -cf - . | tar -t | sort) &&
+    grep -q state.json <(tar -tf "$work/state.tar")
+}
+
 # The files of an image, as they are in a container of it.
 image_files() {
   podman run --rm --network none --user 0 --entrypoint find "$1" / -xdev "${@:2}"
@@ -191,6 +203,7 @@ YAML
   check "exporter scans the simulated registry" within 60 scanned demo
   check "exporter names its hosts" hosts_of_demo
   check "a new container stands where the old one stood" restarts_where_it_stood
+  check "a copy of what is known is restored" restores_a_copy
   check "push to a registry" quietly push_image
   check "exporter scans the repository of its own image" scans_itself
   podman rm --force --time 5 exporter >/dev/null

@@ -188,6 +188,13 @@ reloads() {
 
 journal_has() { podman exec debian journalctl --no-pager --unit "$unit" | grep "$1" >/dev/null; }
 
+# Those of the process too, which hardening may hide from it.
+has_process_metrics() {
+  local count
+  count=$(get http://127.0.0.1:9877/metrics | grep -c '^process_')
+  [ "$count" = 7 ] || { echo "$count of the 7 metrics of the process"; return 1; }
+}
+
 stops_at_once() {
   local start=$SECONDS
   podman exec debian systemctl stop "$unit" || return
@@ -205,13 +212,14 @@ purges() {
 
 test_unit() {
   if ! start_debian >"$work/debian.log" 2>&1; then
-    echo "systemd does not start in a container here: the unit was not run"
+    echo "8 checks could not run here: systemd does not start in a container"
     tail -n 5 "$work/debian.log"
     return 0
   fi
   check "unit is started with the system" within 20 unit_says ActiveState active
   check "unit is healthy" within 20 podman exec debian registry_backend_exporter healthcheck
   check "unit scans with the password that root alone may read" within 60 scanned demo
+  check "unit tells of its process" has_process_metrics
   check "unit runs as a user of its own" unit_says DynamicUser yes
   check "unit reloads" reloads
   check "unit keeps its state where systemd lets it" podman exec debian sh -c \

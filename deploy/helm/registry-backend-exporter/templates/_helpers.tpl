@@ -19,7 +19,7 @@
 {{- end }}
 
 {{- define "exporter.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "exporter.name" . }}
+app.kubernetes.io/name: {{ include "exporter.name" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
@@ -111,6 +111,9 @@ httpGet:
 {{- if and (eq (toString $values.image.tag) "latest") (not $values.image.digest) }}
 {{- fail "image.tag: latest is another image tomorrow; name a version" }}
 {{- end }}
+{{- if not (or $values.existingConfigMap $values.config.targets) }}
+{{- fail "config.targets is empty: name at least one repository to watch, or leave it out for the default one" }}
+{{- end }}
 {{- if and $values.web.config $values.web.existingSecret }}
 {{- fail "web.config and web.existingSecret: give one of the two" }}
 {{- end }}
@@ -125,8 +128,18 @@ httpGet:
 {{- if and $values.reachability.enabled (not $values.reachability.blackboxAddress) }}
 {{- fail "reachability.blackboxAddress: say where blackbox_exporter is, as host:port" }}
 {{- end }}
+{{- range $name, $content := $values.extraConfigFiles }}
+{{- if or (has $name (list "exporter.yml" "." "..")) (not (regexMatch "^[-._a-zA-Z0-9]+$" $name)) }}
+{{- fail (printf "extraConfigFiles: %q cannot be a file's name beside exporter.yml; use letters, digits, -, _ and ." $name) }}
+{{- end }}
+{{- end }}
+{{- range $values.extraEnv }}
+{{- if eq (get . "name") "POD_INDEX" }}
+{{- fail "extraEnv: POD_INDEX is set by the chart" }}
+{{- end }}
+{{- end }}
 {{- range $values.extraArgs }}
-{{- if regexMatch "^--(config[.](file|check)|storage[.]path|web[.](config[.]file|listen-address|telemetry-path)|shard[.](index|total)|log[.](level|format))(=|$)" . }}
+{{- if regexMatch "^--(config[.](file|check)|storage[.]path|web[.](config[.]file|listen-address|telemetry-path|external-url)|shard[.](index|total)|log[.](level|format))(=|$)" . }}
 {{- fail (printf "extraArgs: %s is set by the chart; use config, persistence, web, shards or log" .) }}
 {{- end }}
 {{- end }}
