@@ -3,6 +3,8 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "exporter/http/curl_transport.h"
 #include "tests/http/fetch.h"
@@ -76,7 +78,55 @@ class CurlTlsTest : public ::testing::Test {
   CurlTransport transport_{{}, nullptr};
 };
 
+// One answer a connection: `<resumed or new>|<client certificate>`.
+RawServer::Handler TellingOfSessions(const testing::TlsContext& context) {
+  return [&context](RawConnection& connection) {
+    TlsPeer tls(connection, context);
+    if (tls.ReadRequest().empty()) return;
+    const std::string body =
+        std::string(tls.resumed() ? "resumed" : "new") + "|" + tls.client_certificate();
+    tls.Send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " +
+             std::to_string(body.size()) + "\r\n\r\n" + body);
+  };
+}
+
 std::string HttpsUrl(const RawServer& server) { return "https://" + server.host() + "/"; }
+
+// A whole handshake for each of a host's connections would cost both sides most of a scan's CPU.
+TEST_F(CurlTlsTest, FurtherConnectionsResumeTheSession) {
+  const testing::TlsContext context(server_certificate_);
+  RawServer server(TellingOfSessions(context));
+  EXPECT_EQ(Ask(HttpsUrl(server), Trusting())->body, "new|");
+  // Two at once: whichever has made the session, the other one did not.
+  NetworkLoop loop(transport_);
+  std::vector<std::string> bodies;
+  for (int i = 0; i < 2; ++i) {
+    Request request{.url = *Url::Parse(HttpsUrl(server))};
+    request.connection = std::make_shared<const ConnectionOptions>(Trusting());
+    transport_.Start(std::move(request), loop.Now() + std::chrono::seconds(20),
+                     [&](const Result<Response>& answer) {
+                       bodies.push_back(answer ? answer->body : answer.error().message);
+                       if (bodies.size() == 2) loop.Stop();
+                     });
+  }
+  loop.Run();
+  EXPECT_EQ(bodies, std::vector<std::string>(2, "resumed|"));
+}
+
+// Else one target would be known by the certificate of another, or trust what it should not.
+TEST_F(CurlTlsTest, ASessionIsOfThoseWhoTrustAndShowTheSame) {
+  const testing::TlsContext context(server_certificate_, TlsPeer::ClientCertificate::kAsked);
+  RawServer server(TellingOfSessions(context));
+  const std::string url = HttpsUrl(server);
+  const std::string shown = client_certificate_.certificate_pem;
+  EXPECT_EQ(Ask(url, WithCertificate(Trusting()))->body, "new|" + shown);
+  EXPECT_EQ(Ask(url, WithCertificate(Trusting()))->body, "resumed|" + shown);
+  EXPECT_EQ(Ask(url, Trusting())->body, "new|");
+  ConnectionOptions careless;
+  careless.insecure_skip_verify = true;
+  EXPECT_EQ(Ask(url, careless)->body, "new|");
+  EXPECT_FALSE(Ask(url, {})) << "it trusts no session that others have made";
+}
 
 TEST_F(CurlTlsTest, ShowsTheClientCertificateOfItsOptionsOnly) {
   RawServer server(Telling(TlsPeer::ClientCertificate::kAsked));

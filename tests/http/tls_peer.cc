@@ -8,6 +8,7 @@
 #include <array>
 #include <csignal>
 #include <stdexcept>
+#include <utility>
 
 namespace registry_backend::testing {
 namespace {
@@ -55,10 +56,24 @@ ContextPtr MakeContext(const simulator::Certificate& certificate,
 
 }  // namespace
 
+class TlsContext::Impl {
+ public:
+  explicit Impl(ContextPtr context) : context_(std::move(context)) {}
+  [[nodiscard]] SSL_CTX* get() const { return context_.get(); }
+
+ private:
+  ContextPtr context_;
+};
+
+TlsContext::TlsContext(const simulator::Certificate& certificate,
+                       TlsPeer::ClientCertificate client_certificate)
+    : impl_(std::make_unique<Impl>(MakeContext(certificate, client_certificate))) {}
+TlsContext::~TlsContext() = default;
+
 class TlsPeer::Impl {
  public:
-  Impl(int fd, const simulator::Certificate& certificate, ClientCertificate client_certificate)
-      : context_(MakeContext(certificate, client_certificate)), ssl_(SSL_new(context_.get())) {
+  // The connection keeps a reference to the context.
+  Impl(int fd, SSL_CTX* context) : ssl_(SSL_new(context)) {
     // OpenSSL writes to sockets without MSG_NOSIGNAL. The thread is the connection's own.
     sigset_t pipe;
     sigemptyset(&pipe);
@@ -72,15 +87,18 @@ class TlsPeer::Impl {
   [[nodiscard]] SSL* ssl() const { return ssl_.get(); }
 
  private:
-  ContextPtr context_;
   SslPtr ssl_;
   bool ok_ = false;
 };
 
 TlsPeer::TlsPeer(RawConnection& connection, const simulator::Certificate& certificate,
                  ClientCertificate client_certificate)
-    : impl_(std::make_unique<Impl>(connection.fd(), certificate, client_certificate)) {}
+    : TlsPeer(connection, TlsContext(certificate, client_certificate)) {}
+TlsPeer::TlsPeer(RawConnection& connection, const TlsContext& context)
+    : impl_(std::make_unique<Impl>(connection.fd(), context.impl_->get())) {}
 TlsPeer::~TlsPeer() = default;
+
+bool TlsPeer::resumed() const { return SSL_session_reused(impl_->ssl()) == 1; }
 
 bool TlsPeer::ok() const { return impl_->ok(); }
 

@@ -272,6 +272,9 @@ TEST_F(ServerTest, FindsRoutesBelowItsPrefixToo) {
   for (const char* path : {"/a/becho", "/a/echo", "/a/b/a/b/echo", "/A/b/echo"}) {
     EXPECT_EQ(HttpGet(url() + path).status, 404) << path;
   }
+  server_ = Make({"127.0.0.1:0"}, "/e");  // as `/a` before `/api`
+  ASSERT_TRUE(server_->Start());
+  EXPECT_EQ(HttpGet(url() + "/echo").body, "GET /echo X-Test=\n");
 }
 
 TEST_F(ServerTest, AnswersWhatItHasNoRouteFor) {

@@ -18,6 +18,13 @@ TEST(Url, TakesAUrlApart) {
   EXPECT_EQ(url->shown(), "https://registry.example.com/v2/b");
 }
 
+// What is made without being parsed is what parsing would make.
+TEST(Url, NamesAnotherPathOfItsOrigin) {
+  const Url url = *Url::Parse("https://user:secret@Registry.Example:8443/a?b=c");
+  const std::string path = "/v2/team/app/blobs/sha256:00";
+  EXPECT_EQ(url.At(path), *Url::Parse("https://registry.example:8443" + path));
+}
+
 TEST(Url, ShowsOnlyTheBeginningOfALongPath) {
   const std::string path = "/" + std::string(10'000, 'x');
   const auto url = Url::Parse("https://registry.example.com" + path + "?q");
