@@ -155,7 +155,11 @@ TEST_F(AttackTest, SilentAndHalfOpenOnesKeepNobodyOut) {
 
 TEST_F(AttackTest, WhereThereIsNoRoomTheOneEndsThatWaitsLongest) {
   Start(Patient(10));
-  Crowd("", 10);
+  // Each has been answered before the next one comes: their threads begin in whatever order.
+  for (int i = 0; i < 10; ++i) {
+    Crowd("GET / HTTP/1.1\r\nHost: x\r\n\r\n", 1);
+    EXPECT_THAT(crowd_.back()->ReadAnswer(), StartsWith("HTTP/1.1 200 "));
+  }
   Crowd(kHalf, 4);
   ExpectScrapes();
   // One for each beyond ten; a scrape may still be there when the next one comes.
