@@ -68,7 +68,10 @@ std::string SwiftServer::AmazonS3Storage() const {
 std::string SwiftServer::SwiftStorage() const {
   return "swift: {authurl: \"" + url() + "/auth/v1.0\", username: \"" + kStorageUser +
          "\", password: " + kStorageSecret +
-         ", container: regcontainer, secretkey: " + kTemporaryUrlKey + "}";
+         ", container: regcontainer, secretkey: " + kTemporaryUrlKey +
+         // What it would ask /info for. Where a loaded machine lets that one request fail, it goes
+         // on with these, and without them it redirects to nothing for as long as it runs.
+         ", tempurlcontainerkey: true, tempurlmethods: [GET, HEAD]}";
 }
 
 std::vector<std::string> SwiftServer::Requests() const {
