@@ -43,7 +43,7 @@ const std::map<std::pair<std::string, std::string>, std::string> kOnlyHeader = {
 
 // Headers of heavy or replaceable libraries and the only file that may know them.
 const std::map<std::string, std::set<std::string>> kOnlyIn = {
-    {"httplib.h", {"server/server.cc"}},
+    {"httplib.h", {"server/conversation.cc"}},
     {"openssl/ssl.h", {"server/tls.cc"}},
     {"crypt.h", {"server/basic_auth.cc"}},
     {"CLI/CLI.hpp", {"commands/command_line.cc"}},
