@@ -102,6 +102,26 @@ httpGet:
 {{- printf "%s-%d.%s.%s.svc:%d" $name (int (last .)) $name $root.Release.Namespace (int $root.Values.web.port) }}
 {{- end }}
 
+{{/* The groups of rules that are shipped, as JSON. They hold templates of Prometheus: they are read, never rendered. */}}
+{{- define "exporter.ruleGroups" -}}
+{{- $groups := (.Files.Get "files/registry-backend.rules.yml" | fromYaml).groups }}
+{{- if gt (int .Values.shards) 1 }}
+{{- range $group := (.Files.Get "files/registry-backend-shards.rules.yml" | fromYaml).groups }}
+{{- range $rule := $group.rules }}
+{{- $_ := set $rule "expr" (regexReplaceAll " < [0-9]+$" $rule.expr (printf " < %d" (int $.Values.shards))) }}
+{{- /* Other releases have the same job. Who scrapes this one in another way has other labels. */}}
+{{- if $.Values.serviceMonitor.enabled }}
+{{- $place := dict "namespace" $.Release.Namespace "service" (include "exporter.fullname" $) }}
+{{- $_ := set $rule "expr" (replace "job=\"registry-backend-exporter\"" (printf "job=\"registry-backend-exporter\",namespace=%q,service=%q" $place.namespace $place.service) $rule.expr) }}
+{{- $_ := set $rule "labels" (mustMergeOverwrite (deepCopy $rule.labels) $place) }}
+{{- end }}
+{{- end }}
+{{- $groups = append $groups $group }}
+{{- end }}
+{{- end }}
+{{- toJson $groups }}
+{{- end }}
+
 {{/* What the schema cannot say, or not clearly. */}}
 {{- define "exporter.check" -}}
 {{- $values := .Values }}
