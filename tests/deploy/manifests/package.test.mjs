@@ -127,6 +127,6 @@ test('the schema knows the values that there are, and no others', () => {
     assert.deepEqual(Object.keys(values).sort(), known.sort(), at);
     for (const [key, value] of Object.entries(values)) compare(value, properties[key], `${at}${key}.`);
   };
-  const OPEN = ['.config.', '.web.config.', '.prometheusRule.alerts.', '.resources.'];
+  const OPEN = ['.config.', '.web.config.', '.prometheusRule.alerts.', '.resources.', '.dnsConfig.'];
   compare(readYaml(chart, 'values.yaml'), schema, '.');
 });
