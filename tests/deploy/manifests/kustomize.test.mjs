@@ -4,6 +4,7 @@ import {mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync} from 'node:f
 import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {after, test} from 'node:test';
+import {parse} from 'yaml';
 import {argumentsOf, configFaults, podFaults} from './exporter.mjs';
 import {components, examples, kubernetes, kustomize, kustomized, ofKind, only, podSpecs, readText, readYaml, templated} from './rendered.mjs';
 import {imageFault, restrictedFaults} from './restricted.mjs';
@@ -194,11 +195,25 @@ function chooses(document, {service, pod}) {
   }
 }
 
-// As docs/howto/kubernetes.md has it.
+// The lines in docs/howto/kubernetes.md from one that begins so to the next empty one.
+const inTheGuide = (begin) => parse(readText(root, 'docs/howto/kubernetes.md').split('\n\n').find((block) => block.startsWith(`    ${begin}`)));
+
+test('the example takes the probes that the guide adds', () => {
+  const {components: more, transformers} = inTheGuide('components:');
+  const example = readYaml(kubernetes, 'examples/terraform-enterprise/kustomization.yaml');
+  const folder = overlay('guide', []);
+  const text = JSON.stringify({...example, components: [...example.components, ...more], transformers});
+  writeFileSync(path.join(folder, 'kustomization.yaml'), text.replaceAll('../..', path.relative(folder, kubernetes)));
+  writeFileSync(path.join(folder, 'exporter.yml'), readText(kubernetes, 'examples/terraform-enterprise/exporter.yml'));
+  const documents = kustomized(folder);
+  assert.deepEqual(urlsOf(documents), ['http://registry-backend-exporter-0.registry-backend-exporter.registry-backend.svc:9877/api/v1/sd']);
+  assert.equal(only(documents, 'ScrapeConfig').metadata.labels.release, 'kube-prometheus-stack');
+});
+
 test('two instances in a namespace do not choose each other', () => {
-  const instances = ['one', 'two'].map((name) => kustomized(overlay(`instance-${name}`, ['prometheus-operator', 'cilium', 'network-policy'], {
-    nameSuffix: `-${name}`, labels: [{pairs: {'app.kubernetes.io/instance': name}, includeSelectors: true}],
-  })));
+  const guide = JSON.stringify(inTheGuide('nameSuffix:'));
+  const instances = ['one', 'two'].map((name) => kustomized(
+    overlay(`instance-${name}`, ['prometheus-operator', 'cilium', 'network-policy'], JSON.parse(guide.replaceAll('two', name)))));
   const labels = instances.map((documents) => ({
     service: only(documents, 'Service').metadata.labels, pod: only(documents, 'StatefulSet').spec.template.metadata.labels,
   }));
