@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""Prints alerts/registry-backend.rules.yml as a PrometheusRule, for the Prometheus Operator.
+"""Prints a file of rules as a PrometheusRule, for the Prometheus Operator: registry-backend.rules.yml, or the one that is named.
 
 After an edit of the rules:
   alerts/prometheusrule.py >deploy/kubernetes/components/prometheus-operator/prometheusrule.yaml
+  alerts/prometheusrule.py registry-backend-shards.rules.yml >deploy/kubernetes/components/shards-alert/prometheusrule.yaml
 """
 import pathlib
 import sys
 
 import yaml
 
-RULES = pathlib.Path(__file__).parent / "registry-backend.rules.yml"
 HEADER = """\
-# Made by alerts/prometheusrule.py of alerts/registry-backend.rules.yml, which says why the rules are as they are. Do not
+# Made by alerts/prometheusrule.py of alerts/{file}, which says why the rules are as they are. Do not
 # edit: a test holds the two equal.
 """
 
@@ -30,15 +30,16 @@ def represent_text(dumper, text):
 
 Dumper.add_representer(str, represent_text)
 
-rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))
+file = sys.argv[1] if len(sys.argv) > 1 else "registry-backend.rules.yml"
+rules = yaml.safe_load((pathlib.Path(__file__).parent / file).read_text(encoding="utf-8"))
 resource = {
     "apiVersion": "monitoring.coreos.com/v1",
     "kind": "PrometheusRule",
     "metadata": {
-        "name": "registry-backend-exporter",
+        "name": file.removesuffix(".rules.yml").replace("registry-backend", "registry-backend-exporter"),
         "labels": {"app.kubernetes.io/name": "registry-backend-exporter"},
     },
     "spec": {"groups": rules["groups"]},
 }
-sys.stdout.write(HEADER)
+sys.stdout.write(HEADER.format(file=file))
 yaml.dump(resource, sys.stdout, Dumper=Dumper, sort_keys=False, width=110, allow_unicode=True)

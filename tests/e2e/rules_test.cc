@@ -28,9 +28,8 @@ namespace fs = std::filesystem;
 
 const fs::path kRoot = REGISTRY_BACKEND_SOURCE_DIR;
 const std::string kAlerts = REGISTRY_BACKEND_SOURCE_DIR "/alerts/";
-const std::string kRules = kAlerts + "registry-backend.rules.yml";
-const fs::path kPrometheusRule =
-    kRoot / "deploy/kubernetes/components/prometheus-operator/prometheusrule.yaml";
+const std::string kRules = "registry-backend.rules.yml";
+const std::string kShardRules = "registry-backend-shards.rules.yml";
 
 // Names that users route, silence and link by: an alert keeps its own.
 const std::set<std::string> kNames = {
@@ -41,19 +40,22 @@ const std::set<std::string> kNames = {
     "RegistryBackendScanFailing",         "RegistryBackendAuthenticationFailing",
     "RegistryBackendScanIncomplete",      "RegistryBackendScanStale",
     "RegistryBackendExporterDown",        "RegistryBackendConfigReloadFailed",
-    "RegistryBackendInventoryNotSaved"};
+    "RegistryBackendInventoryNotSaved",   "RegistryBackendShardMissing"};
 
 // Those that are about no one target: they have no team.
 const std::set<std::string> kOfNoTarget = {
     "RegistryBackendCertificateExpiring", "RegistryBackendExporterDown",
-    "RegistryBackendConfigReloadFailed", "RegistryBackendInventoryNotSaved"};
+    "RegistryBackendConfigReloadFailed", "RegistryBackendInventoryNotSaved",
+    "RegistryBackendShardMissing"};
 
 std::string Text(const YAML::Node& node) { return node ? node.as<std::string>() : ""; }
 
 std::vector<YAML::Node> Alerts() {
   std::vector<YAML::Node> alerts;
-  for (const YAML::Node& group : YAML::LoadFile(kRules)["groups"]) {
-    for (const YAML::Node& rule : group["rules"]) alerts.push_back(rule);
+  for (const std::string& file : {kRules, kShardRules}) {
+    for (const YAML::Node& group : YAML::LoadFile(kAlerts + file)["groups"]) {
+      for (const YAML::Node& rule : group["rules"]) alerts.push_back(rule);
+    }
   }
   return alerts;
 }
@@ -75,9 +77,10 @@ std::string Accept(const std::vector<std::string>& argv) {
 }
 
 TEST(Rules, PromtoolFindsNothingToSay) {
-  const std::string out = Accept({"promtool", "check", "rules", "--lint-fatal", kRules});
-  EXPECT_THAT(out, AllOf(HasSubstr("SUCCESS: 15 rules found"), Not(HasSubstr("FAILED")),
-                         Not(HasSubstr("lint"))));
+  const std::string out = Accept(
+      {"promtool", "check", "rules", "--lint-fatal", kAlerts + kRules, kAlerts + kShardRules});
+  EXPECT_THAT(out, AllOf(HasSubstr("SUCCESS: 15 rules found"), HasSubstr("SUCCESS: 1 rules found"),
+                         Not(HasSubstr("FAILED")), Not(HasSubstr("lint"))));
 }
 
 TEST(Rules, ThePrometheusExampleLoadsThem) {
@@ -94,8 +97,8 @@ TEST_P(RuleTests, FireAndStaySilentAsTheySay) {
   EXPECT_THAT(Accept({"promtool", "test", "rules", file}), HasSubstr("SUCCESS"));
 }
 
-constexpr const char* kRuleTests[] = {"changes",      "exporter", "history", "policy",
-                                      "reachability", "scans",    "silence", "sites"};
+constexpr const char* kRuleTests[] = {"changes", "exporter", "history", "policy", "reachability",
+                                      "scans",   "shards",   "silence", "sites"};
 
 INSTANTIATE_TEST_SUITE_P(Alerts, RuleTests, ::testing::ValuesIn(kRuleTests),
                          [](const auto& file) { return std::string(file.param); });
@@ -230,15 +233,16 @@ TEST(Rules, AskForMetricsThatThereAre) {
   for (const std::string& name : asked) EXPECT_TRUE(known.contains(name)) << name;
 }
 
-TEST(Rules, ArePrometheusOperatorsToo) {
-  const std::string made = Accept({"python3", kAlerts + "prometheusrule.py"});
-  EXPECT_EQ(ReadDocument(kPrometheusRule), made)
-      << "run alerts/prometheusrule.py >" << kPrometheusRule;
+void ExpectToBePrometheusOperatorsToo(const std::string& rules, const std::string& component) {
+  const std::string file =
+      (kRoot / "deploy/kubernetes/components" / component / "prometheusrule.yaml").string();
+  const std::string made = Accept({"python3", kAlerts + "prometheusrule.py", rules});
+  EXPECT_EQ(ReadDocument(file), made) << "run alerts/prometheusrule.py " << rules << " >" << file;
   // As Prometheus reads them, and without what the generator may do to them.
-  YAML::Node rule = YAML::LoadFile(kPrometheusRule.string());
+  YAML::Node rule = YAML::LoadFile(file);
   EXPECT_EQ(Text(rule["kind"]), "PrometheusRule");
   YAML::Node there = rule["spec"]["groups"];
-  const YAML::Node here = YAML::LoadFile(kRules)["groups"];
+  const YAML::Node here = YAML::LoadFile(kAlerts + rules)["groups"];
   ASSERT_EQ(there.size(), here.size());
   for (std::size_t group = 0; group < here.size(); ++group) {
     ASSERT_EQ(there[group]["rules"].size(), here[group]["rules"].size());
@@ -252,6 +256,11 @@ TEST(Rules, ArePrometheusOperatorsToo) {
       }
     }
   }
+}
+
+TEST(Rules, ArePrometheusOperatorsToo) {
+  ExpectToBePrometheusOperatorsToo(kRules, "prometheus-operator");
+  ExpectToBePrometheusOperatorsToo(kShardRules, "shards-alert");
 }
 
 }  // namespace

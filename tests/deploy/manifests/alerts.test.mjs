@@ -9,7 +9,9 @@ import {chart, kubernetes, kustomized, ofKind, only, readText, readYaml, templat
 import {helms, promtool, root} from './tools.mjs';
 
 const shipped = readYaml(root, 'alerts/registry-backend.rules.yml').groups;
-const alerts = shipped.flatMap(({rules}) => rules.map(({alert}) => alert));
+const shippedForShards = readYaml(root, 'alerts/registry-backend-shards.rules.yml').groups;
+const namesIn = (groups) => groups.flatMap(({rules}) => rules.map(({alert}) => alert));
+const alerts = namesIn(shipped);
 const enabled = {set: ['prometheusRule.enabled=true']};
 const groupsOf = (options, version = 4) => only(templated(version, options), 'PrometheusRule').spec.groups;
 const alertOf = (groups, name) => groups.flatMap(({rules}) => rules).find(({alert}) => alert === name);
@@ -29,8 +31,26 @@ test('the rules are those of alerts/', () => {
   assert.deepEqual(only(built, 'PrometheusRule').spec.groups, shipped);
 });
 
+test('the rule for shards is that of alerts/', () => {
+  const sharded = {set: [...enabled.set, 'shards=3']};
+  for (const version of helms) assert.deepEqual(groupsOf(sharded, version), [...shipped, ...shippedForShards], `Helm ${version}`);
+  const built = kustomized(path.join(kubernetes, 'examples/sharded'));
+  assert.deepEqual(ofKind(built, 'PrometheusRule').map(({spec}) => spec.groups), [shipped, shippedForShards]);
+});
+
+test('the rule for shards counts those of the release', () => {
+  const rule = (set) => alertOf(groupsOf({values: 'sharded', set}), 'RegistryBackendShardMissing');
+  const place = {namespace: 'monitoring', service: 'watch-registry-backend-exporter'};
+  assert.equal(rule([]).expr,
+    '(count(up{job="registry-backend-exporter",namespace="monitoring",service="watch-registry-backend-exporter"}) or vector(0)) < 3');
+  assert.deepEqual(rule([]).labels, {...place, severity: 'warning'});
+  assert.ok(rule(['shards=12']).expr.endsWith(' < 12'));
+  assert.equal(rule(['prometheusRule.alerts.RegistryBackendShardMissing={"enabled": false}']), undefined);
+  assert.equal(rule(['shards=1']), undefined);
+});
+
 test('promtool takes the rules, as they are and changed', () => {
-  for (const options of [enabled, {values: 'full'}]) {
+  for (const options of [enabled, {values: 'full'}, {values: 'sharded'}]) {
     const {ok, out, err} = accepted(groupsOf(options));
     assert.ok(ok, out + err);
     assert.match(out, /SUCCESS: \d+ rules found/);
@@ -49,7 +69,7 @@ test('alerts are changed one by one', () => {
   };
   const changes = {
     RegistryBackendEndpointRemoved: {labels: {severity: 'critical', team: 'network'}},
-    RegistryBackendExporterDown: {for: '30m'},
+    RegistryBackendExporterDown: {for: '30m', keep_firing_for: '1h'},
   };
   for (const name of alerts) {
     if (name !== 'RegistryBackendApprovedHostUnused') assert.deepEqual(alertOf(groups, name), changed(name, changes[name] ?? {}), name);
@@ -63,9 +83,14 @@ test('a group without alerts is left out', () => {
   assert.deepEqual(groupsOf({set: ['prometheusRule.enabled=true', off, `prometheusRule.extraGroups=${JSON.stringify(ours)}`]}), ours);
 });
 
+test('where all alerts are off there is no PrometheusRule', () => {
+  const off = `prometheusRule.alerts=${JSON.stringify(Object.fromEntries(alerts.map((name) => [name, {enabled: false}])))}`;
+  for (const version of helms) assert.deepEqual(ofKind(templated(version, {set: ['prometheusRule.enabled=true', off]}), 'PrometheusRule'), []);
+});
+
 test('each alert can be changed, and no other', () => {
   const {properties} = JSON.parse(readText(chart, 'values.schema.json')).properties.prometheusRule.properties.alerts;
-  assert.deepEqual(Object.keys(properties).sort(), [...alerts].sort());
+  assert.deepEqual(Object.keys(properties).sort(), [...alerts, ...namesIn(shippedForShards)].sort());
 });
 
 test('the dashboards are those of dashboards/', () => {

@@ -110,10 +110,17 @@ test('what refers to the pods finds them and not the pod of the test', () => {
   }
 });
 
-test('selectors keep their values from one version to the next', () => {
-  const {spec} = only(rendered.get('full'), 'StatefulSet');
-  assert.deepEqual(spec.selector.matchLabels, {'app.kubernetes.io/name': 'registry-backend-exporter', 'app.kubernetes.io/instance': 'watch'});
-  for (const label of Object.keys(spec.volumeClaimTemplates[0].metadata.labels)) assert.doesNotMatch(label, /version|chart/);
+test('the pod of the test runs where the pods of the release may, and looks names up as they do', () => {
+  const FIELDS = ['nodeSelector', 'tolerations', 'affinity', 'imagePullSecrets', 'priorityClassName', 'hostAliases', 'dnsPolicy', 'dnsConfig'];
+  const pod = only(rendered.get('full'), 'Pod').spec;
+  const {spec} = only(rendered.get('full'), 'StatefulSet').spec.template;
+  for (const field of FIELDS) {
+    assert.ok(spec[field], field);
+    assert.deepEqual(pod[field], spec[field], field);
+  }
+  // Shards that keep apart may leave no node for it.
+  assert.ok(only(rendered.get('sharded'), 'StatefulSet').spec.template.spec.affinity.podAntiAffinity);
+  assert.equal(only(rendered.get('sharded'), 'Pod').spec.affinity, undefined);
 });
 
 test('the jobs have the names that alerts and dashboards go by', () => {
@@ -165,6 +172,9 @@ test('the volume is as asked for', () => {
   assert.deepEqual(data('default').volumeClaimTemplates[0].spec, {accessModes: ['ReadWriteOnce'], resources: {requests: {storage: '1Gi'}}});
   assert.equal(data('full').volumeClaimTemplates[0].spec.storageClassName, 'fast');
   assert.deepEqual(data('full').persistentVolumeClaimRetentionPolicy, {whenDeleted: 'Delete', whenScaled: 'Retain'});
+  const classOf = (name) => only(templated(4, {set: [`persistence.storageClass="${name}"`]}), 'StatefulSet').spec.volumeClaimTemplates[0].spec.storageClassName;
+  assert.equal(classOf('-'), '', 'none at all, in place of the default one');
+  assert.equal(classOf(''), undefined);
   for (const name of ['bare', 'odd']) assert.equal(data(name).volumeClaimTemplates, undefined, name);
   assert.deepEqual(data('bare').template.spec.volumes.find(({name}) => name === 'data'), {name: 'data', emptyDir: {}});
 });
@@ -176,6 +186,7 @@ test('an edit of the configuration starts the pods anew, and nothing else does',
   assert.notEqual(checksum({set: ['config.scan={"interval": "6h"}']}), before);
   assert.notEqual(checksum({set: ['extraConfigFiles={"a.txt": "b"}']}), before);
   assert.equal(checksum({set: ['resources.limits.memory="1Gi"']}), before);
+  assert.equal(checksum({set: ['podAnnotations={"checksum/config": "mine"}']}), before);
   // The web server's file is reread, unless keys of it come or go.
   const web = (set) => only(templated(4, {values: 'tls', set}), 'StatefulSet').spec.template.metadata.annotations['checksum/web'];
   assert.equal(web(['web.config.basic_auth_users={"another": "x"}']), web([]));

