@@ -37,8 +37,8 @@ bool Connection::WaitFor(IoState state, Time until) const {
 
 bool Connection::AwaitBytes(Time until) const { return Wait(POLLIN, until); }
 
-bool Connection::Secure(std::unique_ptr<TlsSession> session, Time until) {
-  if (session == nullptr) return false;
+Status Connection::Secure(std::unique_ptr<TlsSession> session, Time until) {
+  if (session == nullptr) return Error{ErrorKind::kInternal, "out of memory"};
   while (true) {
     const IoState state = session->Handshake();
     if (state == IoState::kDone) break;
@@ -47,10 +47,11 @@ bool Connection::Secure(std::unique_ptr<TlsSession> session, Time until) {
       WriteAll(kPlainOnTls, until);
       Finish(kPlainOnTls.size(), until);
     }
-    return false;
+    if (session->failure().empty()) return Error{ErrorKind::kTimeout, "it was not done in time"};
+    return Error{ErrorKind::kTls, session->failure()};
   }
   tls_ = std::move(session);
-  return true;
+  return Ok();
 }
 
 IoResult Connection::TryRead(char* to, std::size_t size) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string_view>
 
+#include "exporter/common/result.h"
 #include "exporter/common/time.h"
 #include "exporter/server/tls.h"
 
@@ -27,8 +28,9 @@ class Connection {
   // Waits for the client's first byte, which stays to be read.
   [[nodiscard]] bool AwaitBytes(Time until) const;
 
-  // Goes on in TLS. False: it did not come to that, and there is nothing to be said to the client.
-  bool Secure(std::unique_ptr<TlsSession> session, Time until);
+  // Goes on in TLS. The error says why it did not come to that: there is nothing to be said to the
+  // client.
+  Status Secure(std::unique_ptr<TlsSession> session, Time until);
 
   // Up to `size` bytes, at least one.
   ReadResult Read(char* to, std::size_t size, Time until);

@@ -1,6 +1,8 @@
 #include "exporter/server/conversation.h"
 
 #include <httplib.h>
+#include <netdb.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -95,6 +97,22 @@ void Translate(Response from, httplib::Response& to) {
                           });
 }
 
+// Of the client: `127.0.0.1:40123`, `[::1]:40123`. Empty: it is gone.
+std::string AddressOf(int socket) {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  auto* address = reinterpret_cast<sockaddr*>(&peer);
+  char host[NI_MAXHOST];
+  char port[NI_MAXSERV];
+  if (getpeername(socket, address, &size) != 0 ||
+      getnameinfo(address, size, host, sizeof host, port, sizeof port,
+                  NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+    return "";
+  }
+  const bool v6 = peer.ss_family == AF_INET6;
+  return (v6 ? "[" + std::string(host) + "]" : host) + ":" + port;
+}
+
 // One client's requests and the answers. httplib takes targets apart and writes answers; what it
 // would read too trustingly, it does not get to see.
 class Conversation : private httplib::Server {
@@ -146,9 +164,14 @@ class Conversation : private httplib::Server {
     if (!connection_.AwaitBytes(until) || !service_.table.BeginHandshake(socket_, until)) {
       return false;
     }
-    const bool done = connection_.Secure(state_->tls->Begin(socket_), until);
+    const Status done = connection_.Secure(state_->tls->Begin(socket_), until);
     service_.table.EndHandshake(socket_);
-    return done;
+    // Whoever connects can bring this about, as often as they like: for those who look for it.
+    if (!done) {
+      service_.logger.Debug("A TLS handshake failed",
+                            {{"client", AddressOf(socket_)}, {"err", done.error().message}});
+    }
+    return done.ok();
   }
 
   void Refuse(int status) {

@@ -189,6 +189,7 @@ class OpenSslSession final : public TlsSession {
     const IoState state = StateOf(result);
     if (state == IoState::kFailed) {
       met_plain_http_ = ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST;
+      failure_ = WhyFailed();
     }
     return state;
   }
@@ -213,8 +214,18 @@ class OpenSslSession final : public TlsSession {
   }
 
   [[nodiscard]] bool met_plain_http() const override { return met_plain_http_; }
+  [[nodiscard]] const std::string& failure() const override { return failure_; }
 
  private:
+  // In OpenSSL's words, which of a certificate say no more than that it was refused.
+  [[nodiscard]] std::string WhyFailed() const {
+    if (ERR_peek_last_error() == 0) return "the client went away";
+    const long verdict = SSL_get_verify_result(ssl_.get());
+    const std::string reason = Reason();
+    if (verdict == X509_V_OK) return reason;
+    return reason + ": " + X509_verify_cert_error_string(verdict);
+  }
+
   IoState StateOf(int result) {
     switch (SSL_get_error(ssl_.get(), result)) {
       case SSL_ERROR_WANT_READ:
@@ -233,6 +244,7 @@ class OpenSslSession final : public TlsSession {
   const std::unique_ptr<SSL, Free<SSL_free>> ssl_;
   bool may_end_ = true;
   bool met_plain_http_ = false;
+  std::string failure_;
 };
 
 class OpenSslContext final : public TlsContext,

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
 
 #include "exporter/common/result.h"
 #include "exporter/server/security_options.h"
@@ -33,6 +34,8 @@ class TlsSession {
   virtual void End() = 0;
   // Whether the handshake failed on what looks like HTTP without TLS.
   [[nodiscard]] virtual bool met_plain_http() const = 0;
+  // Why the handshake failed, for the log; empty before.
+  [[nodiscard]] virtual const std::string& failure() const = 0;
 };
 
 // Certificate, key and rules. Immutable and thread-safe; hides OpenSSL.

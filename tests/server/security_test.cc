@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -111,7 +112,7 @@ class SecurityTest : public ::testing::Test {
     }
     server.addresses = {{"127.0.0.1", 0}};
     server.open_paths = {"/-/healthy"};
-    server_ = std::make_unique<Server>(std::move(server), std::move(router), Logger(),
+    server_ = std::make_unique<Server>(std::move(server), std::move(router), logger_,
                                        *std::move(security));
     return server_->Start();
   }
@@ -150,6 +151,7 @@ class SecurityTest : public ::testing::Test {
   std::mutex mutex_;
   Result<SecurityOptions> options_ = SecurityOptions();  // guarded by mutex_
   int writes_ = 1;
+  Logger logger_;
   std::unique_ptr<Server> server_;
 };
 
@@ -217,6 +219,26 @@ TEST_F(SecurityTest, AsksClientsForCertificatesAsItIsToldTo) {
     EXPECT_EQ(AskAs("alice"), one.with_alices) << number;
     EXPECT_EQ(AskAs("bob"), one.with_bobs) << number;
   }
+}
+
+TEST_F(SecurityTest, TellsWhoLooksForItWhyAClientIsRefused) {
+  logger_ = Logger(LogLevel::kDebug, LogFormat::kLogfmt);
+  const auto log = [this](const std::function<void()>& ask) {
+    ::testing::internal::CaptureStderr();
+    ask();
+    server_->Stop();
+    return ::testing::internal::GetCapturedStderr();
+  };
+  ASSERT_TRUE(Open(Tls(ClientAuth::kRequireAndVerify, "alice.crt")));
+  EXPECT_THAT(log([this] { AskAs("alice"); }), Not(HasSubstr("A TLS handshake failed")));
+  ASSERT_TRUE(Open(Tls(ClientAuth::kRequireAndVerify, "alice.crt")));
+  EXPECT_THAT(log([this] { AskAs(""); }),
+              ::testing::ContainsRegex("level=debug msg=\"A TLS handshake failed\" "
+                                       "client=127.0.0.1:[0-9]+ "
+                                       "err=\"peer did not return a certificate\""));
+  ASSERT_TRUE(Open(Tls(ClientAuth::kRequireAndVerify, "alice.crt")));
+  EXPECT_THAT(log([this] { AskAs("bob"); }),
+              HasSubstr("err=\"certificate verify failed: self-signed certificate\""));
 }
 
 TEST_F(SecurityTest, LetsInOnlyTheNamesThatAreAllowed) {
