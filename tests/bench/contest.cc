@@ -38,10 +38,6 @@ std::string UrlsOf(const Json& stats, const std::string& base) {
   return urls;
 }
 
-std::vector<std::string> ScanCommand(const std::string& config) {
-  return {REGISTRY_BACKEND_EXPORTER, "scan", "--config.file", config};
-}
-
 }  // namespace
 
 const char* ProtocolName(Protocol protocol) {
@@ -76,16 +72,17 @@ Contest::Contest(const ContestOptions& options)
     : options_(options),
       site_(options.protocol, options.repository),
       config_(WriteConfig(site_, options.wide, dir_ / "config.yml")) {
-  const Json stats = site_.Count([&] { (void)CostOf(ScanCommand(config_)); });
+  const Json stats = site_.Count([&] { (void)CostOf(scan_command()); });
   WriteFile(dir_ / "urls", UrlsOf(stats, site_.url()));
   site_.registry().SetLatency(options_.latency);
 }
 
-Cost Contest::Scan() const { return Measure(ScanCommand(config_)); }
+std::vector<std::string> Contest::scan_command() const {
+  return {REGISTRY_BACKEND_EXPORTER, "scan", "--config.file", config_};
+}
 
-Cost Contest::BareLoop() const {
-  return Measure(
-      {BARE_LOOP, (dir_ / "urls").string(), site_.ca_file(), std::to_string(options_.wide)});
+std::vector<std::string> Contest::bare_command() const {
+  return {BARE_LOOP, (dir_ / "urls").string(), site_.ca_file(), std::to_string(options_.wide)};
 }
 
 double Contest::IdealSeconds(double requests) const {

@@ -67,8 +67,10 @@ class Contest {
   [[nodiscard]] const Site& site() const { return site_; }
   [[nodiscard]] const std::string& config() const { return config_; }
 
-  [[nodiscard]] Cost Scan() const;
-  [[nodiscard]] Cost BareLoop() const;
+  [[nodiscard]] Cost Scan() const { return Measure(scan_command()); }
+  [[nodiscard]] Cost BareLoop() const { return Measure(bare_command()); }
+  [[nodiscard]] std::vector<std::string> scan_command() const;
+  [[nodiscard]] std::vector<std::string> bare_command() const;
   // What latency and width alone would make it.
   [[nodiscard]] double IdealSeconds(double requests) const;
 

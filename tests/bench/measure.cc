@@ -30,6 +30,15 @@ void AwaitEnd(pid_t pid) {
   ::waitid(P_PID, static_cast<id_t>(pid), &ended, WEXITED | WNOWAIT);
 }
 
+// Of one that has ended, well.
+ExitStatus EndOf(Subprocess& process, const std::vector<std::string>& command) {
+  const auto status = process.Wait(1s);
+  if (!status || status->code != 0) {
+    throw std::runtime_error(command[0] + ": " + process.Stdout() + process.Stderr());
+  }
+  return *status;
+}
+
 std::string Fixed(double value, int digits) {
   char text[64];
   std::snprintf(text, sizeof text, "%.*f", digits, value);
@@ -45,13 +54,26 @@ Cost CostOf(const std::vector<std::string>& command) {
   Subprocess process(command, HermeticOptions());
   AwaitEnd(process.pid());
   const std::chrono::duration<double> wall = Clock::now() - start;
-  const auto status = process.Wait(1s);
-  if (!status || status->code != 0) {
-    throw std::runtime_error(command[0] + ": " + process.Stdout() + process.Stderr());
-  }
+  const ExitStatus status = EndOf(process, command);
   return {.wall_s = wall.count(),
-          .cpu_s = status->cpu_seconds(),
-          .peak_mib = static_cast<double>(status->max_rss_kib) / 1024};
+          .cpu_s = status.cpu_seconds(),
+          .peak_mib = static_cast<double>(status.max_rss_kib) / 1024};
+}
+
+double InstructionsOf(std::vector<std::string> command) {
+  const std::vector<std::string> valgrind = {"valgrind", "--tool=cachegrind", "--cache-sim=no",
+                                             "--cachegrind-out-file=/dev/null"};
+  command.insert(command.begin(), valgrind.begin(), valgrind.end());
+  Subprocess process(command, HermeticOptions());
+  AwaitEnd(process.pid());
+  (void)EndOf(process, command);
+  std::string text = process.Stderr();  // `==4711== I   refs:      318,224,972`
+  const std::size_t found = text.find("refs:");
+  if (found == std::string::npos) throw std::runtime_error("valgrind counts nothing: " + text);
+  text.erase(0, found + 5);
+  text.erase(text.find('\n'));
+  std::erase(text, ',');
+  return std::stod(text);
 }
 
 double Median(std::vector<double> values) {

@@ -24,6 +24,10 @@ struct Cost {
 // does not end with 0.
 [[nodiscard]] Cost CostOf(const std::vector<std::string>& command);
 
+// The instructions that a program and its libraries run outside of the kernel, counted by valgrind,
+// which makes it some twenty times slower. The same on a busy machine. Throws likewise.
+[[nodiscard]] double InstructionsOf(std::vector<std::string> command);
+
 // Of the middle one of an odd number of values.
 [[nodiscard]] double Median(std::vector<double> values);
 [[nodiscard]] Cost Median(const std::vector<Cost>& costs);

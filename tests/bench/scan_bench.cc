@@ -32,7 +32,8 @@ using testing::Rivals;
 using testing::Spread;
 using testing::TempDir;
 
-constexpr const char* kUsage = "scan_bench [RUNS], or scan_bench matrix [RUNS]";
+constexpr const char* kUsage =
+    "scan_bench [RUNS], scan_bench matrix [RUNS], or scan_bench instructions";
 constexpr std::chrono::seconds kLongestScan{120};
 
 // One scan by the running exporter.
@@ -222,8 +223,28 @@ void RunMatrix(int runs) {
   }
 }
 
+// The same each time, on a busy machine too. The kernel's part is not in it.
+void CountInstructions() {
+  std::printf(
+      "| protocol | ms | bare loop: thousands a request | `scan` | `scan` / bare loop |\n"
+      "|---|---|---|---|---|\n");
+  for (const Protocol protocol : {Protocol::kHttp11, Protocol::kHttp2}) {
+    for (const std::chrono::milliseconds latency : {0ms, 50ms}) {
+      const Contest contest({.protocol = protocol, .latency = latency});
+      const double requests = contest.Scan().requests;
+      const double bare = testing::InstructionsOf(contest.bare_command()) / requests / 1000;
+      const double scan = testing::InstructionsOf(contest.scan_command()) / requests / 1000;
+      std::printf("| %s | %d | %.0f | %.0f | %.2f |\n", ProtocolName(protocol),
+                  static_cast<int>(latency.count()), bare, scan, scan / bare);
+      std::fflush(stdout);
+    }
+  }
+}
+
 void Run(int argc, char** argv) {
-  if (argc > 1 && std::string_view(argv[1]) == "matrix") {
+  if (argc == 2 && std::string_view(argv[1]) == "instructions") {
+    CountInstructions();
+  } else if (argc > 1 && std::string_view(argv[1]) == "matrix") {
     RunMatrix(testing::NumberArgument(argc, argv, 2, 1, kUsage));
   } else {
     RunOne(testing::NumberArgument(argc, argv, 1, 3, kUsage));
