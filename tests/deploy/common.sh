@@ -106,9 +106,10 @@ TOML
 drop_old_layers() {
   local before
   $has_containers || return 0
-  before=$(du -sm "$image_build" | cut -f 1)
+  # Without what containers have mounted there.
+  before=$(du -smx "$image_build" | cut -f 1)
   podman image prune --force >/dev/null
-  echo "build/image: $before MiB, $(du -sm "$image_build" | cut -f 1) MiB without what is old"
+  echo "build/image: $before MiB, $(du -smx "$image_build" | cut -f 1) MiB without what is old"
 }
 
 # A bare Debian 12 from where the machine itself has its packages. What its apt needs on the way there (a proxy, options

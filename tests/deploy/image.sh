@@ -28,14 +28,14 @@ keep_layers() {
 compiles_once() {
   local image=localhost/registry-backend-exporter:another said compiled
   build_image exporter $image another-one >"$work/another.log" 2>&1 || { tail -n 40 "$work/another.log"; return 1; }
+  said=$(podman run --rm --network none "${narrow[@]}" $image --version)
+  podman rmi $image >/dev/null
+  [[ $said == *"(revision another-one,"* ]] || { echo "$said"; return 1; }
   compiled=$(grep -o 'Building CXX object .*' "$work/another.log")
   if [[ $compiled != *commands/*/build.cc.o || $compiled == *$'\n'* ]]; then
     echo "compiled for another revision: $compiled"
     return 1
   fi
-  said=$(podman run --rm --network none "${narrow[@]}" $image --version)
-  podman rmi $image >/dev/null
-  [[ $said == *"(revision another-one,"* ]] || { echo "$said"; return 1; }
 }
 
 # Runs a container in the test's network until the test ends.
