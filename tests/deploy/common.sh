@@ -6,7 +6,7 @@ work=
 pids=()
 containers_started=()
 has_containers=false           # of the test's own: what the machine's podman has is not ours to remove
-image_build=$PWD/build/image   # kept: the bare Debian and the layers that images are built of
+image_build=$PWD/build/image   # kept: the bare Debian, for a week, and the newest layers that images are built of
 
 # Reached through the trap.
 # shellcheck disable=SC2317
@@ -42,7 +42,7 @@ within() {
   done
 }
 
-# Downloads break now and then.
+# Downloads break now and then. For nothing else: what is wrong is wrong the third time, too.
 retried() {
   local attempt
   for attempt in 1 2 3; do
@@ -102,11 +102,22 @@ TOML
   podman info
 }
 
+# What no image of this test's is built of any more. In its own storage: the machine's is not ours to tidy.
+drop_old_layers() {
+  local before
+  $has_containers || return 0
+  # Without what containers have mounted there.
+  before=$(du -smx "$image_build" | cut -f 1)
+  podman image prune --force >/dev/null
+  echo "build/image: $before MiB, $(du -smx "$image_build" | cut -f 1) MiB without what is old"
+}
+
 # A bare Debian 12 from where the machine itself has its packages. What its apt needs on the way there (a proxy, options
 # about dates, a certificate authority of the house) goes along, into this test's Debian only.
 make_base() {
   local base=$image_build/base.tar sources=$work/sources.list options=$work/apt.conf given=() file path
-  [ ! -s "$base" ] || return 0
+  # Not older than a week: Debian mends its packages.
+  [ -z "$(find "$base" -mtime -7 -size +0 2>/dev/null)" ] || return 0
   # shellcheck disable=SC2016
   apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Origin: Debian' 'Created-By: Packages' |
     sort -u >"$sources"
@@ -126,4 +137,5 @@ make_base() {
   TMPDIR=$work mmdebstrap --mode=root --variant=minbase --aptopt="$options" "${given[@]}" \
     bookworm "$work/base.tar" "$sources" || return
   mv "$work/base.tar" "$base"
+  podman untag localhost/debian-bookworm:test 2>/dev/null || true
 }

@@ -3,8 +3,12 @@
 # and blackbox_exporter are Debian's in place of their images; Grafana, which Debian has not, is not run. Sourced by
 # scripts/test.
 
-# As Debian's docker-compose, an old one, understands the file. It needs no engine for that, but knows no `name`.
-resolve() { (cd deploy/compose && sed '/^name:/d' compose.yml | env "$@" docker-compose --file - config) >"$work/compose.yml"; }
+# As Debian's docker-compose, an old one, understands the file. It needs no engine for that, but knows no `name`, and no
+# folder that is not to be made.
+resolve() {
+  (cd deploy/compose && sed '/^name:/d; /^ *bind:$/d; /create_host_path:/d' compose.yml | env "$@" docker-compose --file - config) \
+    >"$work/compose.yml"
+}
 
 has_no_latest() { ! grep -rnE 'image:.*(:latest|[^:]*[a-z])"?$' deploy --include='*.y*ml'; }
 
@@ -97,7 +101,7 @@ watches_what_the_password_is_for() {
 
 test_compose() {
   check "Compose's file is valid" quietly resolve
-  check "Compose's services are pinned and narrow" tests/deploy/compose.py check <"$work/compose.yml"
+  check "Compose's services are pinned and narrow" tests/deploy/compose.py check deploy/compose/compose.yml <"$work/compose.yml"
   check "no image is the latest" has_no_latest
   check "Compose's Prometheus is the one that is shipped" same deploy/prometheus/prometheus.yml deploy/compose/prometheus.yml \
     ../../alerts/=/etc/prometheus/ localhost:9093=alertmanager:9093 localhost:9877=exporter:9877 localhost:9115=blackbox:9115

@@ -12,11 +12,30 @@ import_base() {
   podman image exists "$base" || podman import --change 'CMD ["bash"]' "$image_build/base.tar" "$base"
 }
 
+# `build_image TARGET IMAGE [REVISION]`
 build_image() {
-  local target=$1 image=$2
   buildah bud --isolation chroot --pull-never --format docker --layers \
-    --build-arg BASE_IMAGE=localhost/debian-bookworm:test --build-arg REVISION="$revision" \
-    --target "$target" --tag "$image" .
+    --build-arg BASE_IMAGE=localhost/debian-bookworm:test --build-arg REVISION="${3:-$revision}" \
+    --target "$1" --tag "$2" .
+}
+
+# Layers that no name leads to are dropped at the end. These are what the next run begins with.
+keep_layers() {
+  build_image build localhost/registry-backend-build:test && build_image build-demo localhost/registry-backend-build-demo:test
+}
+
+# Another revision is one file compiled, and nothing else.
+compiles_once() {
+  local image=localhost/registry-backend-exporter:another said compiled
+  build_image exporter $image another-one >"$work/another.log" 2>&1 || { tail -n 40 "$work/another.log"; return 1; }
+  said=$(podman run --rm --network none "${narrow[@]}" $image --version)
+  podman rmi $image >/dev/null
+  [[ $said == *"(revision another-one,"* ]] || { echo "$said"; return 1; }
+  compiled=$(grep -o 'Building CXX object .*' "$work/another.log")
+  if [[ $compiled != *commands/*/build.cc.o || $compiled == *$'\n'* ]]; then
+    echo "compiled for another revision: $compiled"
+    return 1
+  fi
 }
 
 # Runs a container in the test's network until the test ends.
@@ -171,11 +190,13 @@ YAML
 test_image() {
   check "bare Debian for the images" quietly retried make_base || return
   check "bare Debian as an image" quietly import_base
-  check "image of the exporter" quietly retried build_image exporter $exporter_image
-  check "image of the simulated registry" quietly retried build_image demo $demo_image
+  check "image of the exporter" quietly build_image exporter $exporter_image
+  check "image of the simulated registry" quietly build_image demo $demo_image
   check "podman knows the image" podman image exists $exporter_image
   check "podman knows the image of the simulated registry" podman image exists $demo_image
   podman image exists $exporter_image && podman image exists $demo_image || return 0
+  check "layers for the next time" quietly keep_layers
+  check "another revision compiles one file" compiles_once
   describe_image
 
   check "version and revision of the image" says_version

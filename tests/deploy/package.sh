@@ -33,6 +33,44 @@ passes_lintian() {
   return "$status"
 }
 
+# What Debian hardens its programs with.
+is_hardened_program() {
+  local said
+  said=$(readelf --wide --file-header --program-headers --dynamic --dyn-syms "$root/usr/bin/registry_backend_exporter")
+  grep -q -E '^ *Type: +DYN' <<<"$said" || { echo "its addresses are not random (no PIE)"; return 1; }
+  [[ $said == *GNU_RELRO* ]] || { echo "its relocations can be written (no RELRO)"; return 1; }
+  grep -q -E '\(FLAGS(_1)?\) .*NOW' <<<"$said" || { echo "its table of functions can be written (no BIND_NOW)"; return 1; }
+  [[ $said == *__stack_chk_fail* ]] || { echo "its stack is not guarded"; return 1; }
+  grep -q -E '__(memcpy|memset|memmove|snprintf|read|recv)[a-z]*_chk' <<<"$said" || { echo "its calls are not fortified"; return 1; }
+}
+
+# The same commit makes the same package, whenever.
+is_reproducible() {
+  local before
+  before=$(sha256sum <"$package")
+  # The files are as old as this; the package is not to show it.
+  find build/release/deploy build/release/registry_backend_exporter -type f -exec touch '{}' +
+  cmake --build --preset release --target registry_backend_package -- -j "$jobs" >"$work/again.log" 2>&1 ||
+    { tail -n 20 "$work/again.log"; return 1; }
+  [ "$(sha256sum <"$package")" = "$before" ] || { echo "another package: $before $(sha256sum <"$package")"; return 1; }
+}
+
+# What Prometheus, Alertmanager, blackbox_exporter, Grafana and systemd are given is here, as it is in the repository.
+ships_what_others_read() {
+  local shared=$root/usr/share/registry-backend-exporter file from
+  for file in alerts/registry-backend.rules.yml alerts/alertmanager.yml alerts/templates/registry-backend.tmpl \
+    dashboards/{registry-backends,exporter-health,reachability}.json dashboards/provisioning/{dashboards,datasources} \
+    prometheus/{prometheus,blackbox}.yml systemd/private-{config,web}.conf examples; do
+    from=$file
+    [ -e "$from" ] || from=deploy/$file
+    diff -r "$from" "$shared/$file" || return
+  done
+  file=$(find "$shared" ! -perm -444 -o -type f -perm /111)
+  [ -z "$file" ] || { echo "not for everybody to read, or to be run: $file"; return 1; }
+  promtool check rules "$shared/alerts/registry-backend.rules.yml" &&
+    prometheus-blackbox-exporter --config.check --config.file="$shared/prometheus/blackbox.yml"
+}
+
 # What the program is linked with is what the image installs.
 needs_what_the_image_has() {
   local needed listed
@@ -60,11 +98,13 @@ make_chroot() {
 }
 
 # With the proxy that the machine may have.
-apt_in_chroot() { chroot "$root" env LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends "$@"; }
+apt_in_chroot() {
+  chroot "$root" env LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Acquire::Retries=3 --no-install-recommends "$@"
+}
 
 # First without systemd, as in a container.
 install_without_systemd() {
-  apt_in_chroot update && apt_in_chroot install /tmp/package.deb || return
+  retried apt_in_chroot update && apt_in_chroot install /tmp/package.deb || return
   [ ! -e "$root/bin/systemctl" ] || { echo "systemd was there already"; return 1; }
   bare dpkg --verify registry-backend-exporter
 }
@@ -205,16 +245,46 @@ purges() {
   bare dpkg --purge registry-backend-exporter || return
   local left
   left=$(find "$root"/{etc,usr,lib,var/lib} -path '*registry-backend-exporter*' -o -name '*registry_backend_exporter*')
-  # What dpkg keeps, and what was put there by this test and not the package.
-  left=$(grep -v -E '/var/lib/(dpkg|systemd/deb-systemd-helper)|/etc/registry-backend-exporter(/license.txt)?$' <<<"$left" || true)
+  # What dpkg keeps.
+  left=$(grep -v -E '/var/lib/(dpkg|systemd/deb-systemd-helper)' <<<"$left" || true)
   [ -z "$left" ] || { echo "left behind: $left"; return 1; }
 }
 
+# The configuration is root's alone from here on, and the unit as it is installed cannot read it.
+cannot_read_roots_files() {
+  chmod 600 "$root/etc/registry-backend-exporter/config.yml"
+  podman exec debian systemctl start "$unit"
+  within 10 unit_says ActiveState failed && journal_has 'config.yml.*Permission denied'
+}
+
+# By the drop-ins of the package, as they say it: TLS with a key of root's alone, too. All is scanned anew.
+is_handed_roots_files() {
+  local etc=$root/etc/registry-backend-exporter shared=/usr/share/registry-backend-exporter/systemd
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=localhost -keyout "$work/server-key.pem" \
+    -out "$work/server.pem" 2>"$work/openssl.log" || { cat "$work/openssl.log"; return 1; }
+  install -m 600 "$work/server.pem" "$work/server-key.pem" "$etc"
+  install -m 600 /dev/stdin "$etc/web.yml" <<<'tls_server_config: {cert_file: server.pem, key_file: server-key.pem}'
+  rm -rf "$root/var/lib/private/registry-backend-exporter"
+  # Beside the copy.
+  sed -i 's#password_file: .*/license#password_file: license#' "$etc/config.yml"
+  echo "ARGS=\"--web.config.file=/run/credentials/$unit/web.yml\"" >"$root/etc/default/registry-backend-exporter"
+  podman exec debian sh -c "install -D -m 644 -t /etc/systemd/system/$unit.d $shared/private-config.conf $shared/private-web.conf &&
+    systemctl daemon-reload && systemctl restart $unit" || return
+  [ "$(stat -c %a "$etc"/{config.yml,web.yml,server-key.pem} | sort -u)" = 600 ] || return
+  within 20 podman exec debian registry_backend_exporter healthcheck --url https://localhost:9877 --insecure-skip-verify
+}
+
+scans_over_tls() {
+  get --insecure 'https://127.0.0.1:9877/api/v1/targets?target=demo' | jq -e '.data[0].newest_scan.outcome == "complete"'
+}
+
+# What it has is a copy: reloading that would be no reload.
+refuses_to_reload() { ! podman exec debian systemctl reload "$unit" 2>/dev/null; }
+
 test_unit() {
   if ! start_debian >"$work/debian.log" 2>&1; then
-    echo "8 checks could not run here: systemd does not start in a container"
     tail -n 5 "$work/debian.log"
-    return 0
+    cannot_run="systemd does not start in a container"
   fi
   check "unit is started with the system" within 20 unit_says ActiveState active
   check "unit is healthy" within 20 podman exec debian registry_backend_exporter healthcheck
@@ -225,7 +295,17 @@ test_unit() {
   check "unit keeps its state where systemd lets it" podman exec debian sh -c \
     'ls /var/lib/private/registry-backend-exporter/*/state.json'
   check "unit stops at once" stops_at_once
-  podman rm --force --time 5 debian >/dev/null
+  check "unit cannot read a configuration of root's alone" cannot_read_roots_files
+  check "unit is handed a configuration, a certificate and a key of root's alone" is_handed_roots_files
+  check "unit scans with a password that is beside them" within 60 scans_over_tls
+  check "unit does not reload what it was handed" refuses_to_reload
+  if [ -n "$cannot_run" ]; then
+    echo "${#skipped[@]} checks could not run here: $cannot_run"
+    cannot_run=
+  fi
+  podman rm --force --time 5 debian >/dev/null 2>&1 || true
+  # This test's, and not the package's.
+  rm -rf "$root/etc/systemd/system/$unit.d" "$root/etc/registry-backend-exporter"/{web.yml,*.pem,license.txt}
 }
 
 test_package() {
@@ -233,16 +313,19 @@ test_package() {
   [ -s "${package:-}" ] || return 0
   echo "package: $(stat -c '%n, %s bytes' "${package#"$PWD/"}")"
   check "one version" versions_agree
+  check "the same commit makes the same package" is_reproducible
   check lintian passes_lintian
   check "package depends on what the image installs" needs_what_the_image_has
   check "bare Debian" make_chroot
   [ -x "$root/usr/bin/dpkg" ] || return 0
-  check "package installs without systemd" quietly retried install_without_systemd
+  check "package installs without systemd" quietly install_without_systemd
   check "package is configured" is_configured_package
   check "installed program" bare registry_backend_exporter --version
+  check "installed program is hardened" is_hardened_program
+  check "package holds what Prometheus, Alertmanager, Grafana and systemd are given" quietly ships_what_others_read
   check "files to be edited are conffiles" has_conffiles
   check "installed configuration is right" quietly accepts_its_configuration
-  check "systemd and man in the bare Debian" quietly retried apt_in_chroot install systemd systemd-sysv man-db
+  check "systemd and man in the bare Debian" quietly apt_in_chroot install systemd systemd-sysv man-db
   check "manual page" renders_manual
   local shell
   for shell in bash fish zsh; do check "completion in $shell" completes "$shell"; done
