@@ -58,7 +58,7 @@ is_reproducible() {
 # What Prometheus, Alertmanager, blackbox_exporter, Grafana and systemd are given is here, as it is in the repository.
 ships_what_others_read() {
   local shared=$root/usr/share/registry-backend-exporter file from
-  for file in alerts/registry-backend.rules.yml alerts/alertmanager.yml alerts/templates/registry-backend.tmpl \
+  for file in alerts/registry-backend{,-shards}.rules.yml alerts/alertmanager.yml alerts/templates/registry-backend.tmpl \
     dashboards/{registry-backends,exporter-health,reachability}.json dashboards/provisioning/{dashboards,datasources} \
     prometheus/{prometheus,blackbox}.yml systemd/private-{config,web}.conf examples; do
     from=$file
@@ -67,7 +67,7 @@ ships_what_others_read() {
   done
   file=$(find "$shared" ! -perm -444 -o -type f -perm /111)
   [ -z "$file" ] || { echo "not for everybody to read, or to be run: $file"; return 1; }
-  promtool check rules "$shared/alerts/registry-backend.rules.yml" &&
+  promtool check rules "$shared"/alerts/*.rules.yml &&
     prometheus-blackbox-exporter --config.check --config.file="$shared/prometheus/blackbox.yml"
 }
 
