@@ -44,6 +44,9 @@ const std::map<std::pair<std::string, std::string>, std::string> kOnlyHeader = {
 // Headers of heavy or replaceable libraries and the only file that may know them.
 const std::map<std::string, std::set<std::string>> kOnlyIn = {
     {"httplib.h", {"server/conversation.cc"}},
+    {"curl/curl.h",
+     {"http/curl_transfer.h", "http/curl_transport.cc", "registry/exchange.cc", "url/curl_url.h"}},
+    {"exporter/http/curl_transfer.h", {"http/curl_transfer.cc", "http/curl_transport.cc"}},
     {"openssl/ssl.h", {"server/tls.cc"}},
     {"crypt.h", {"server/basic_auth.cc"}},
     {"CLI/CLI.hpp", {"commands/command_line.cc"}},

@@ -119,7 +119,9 @@ class CurlTransport::Impl {
       if (easy == nullptr) throw std::runtime_error("libcurl cannot make an easy handle");
       // The first connection to a host pays for a whole handshake; further ones resume its session,
       // whichever handle has made it. A handle that is reset keeps this.
-      curl_easy_setopt(easy.get(), CURLOPT_SHARE, sessions_.get());
+      if (curl_easy_setopt(easy.get(), CURLOPT_SHARE, sessions_.get()) != CURLE_OK) {
+        throw std::runtime_error("libcurl cannot share TLS sessions");
+      }
       return easy;
     }
     EasyHandle easy = std::move(idle_.back());

@@ -97,7 +97,7 @@ void Translate(Response from, httplib::Response& to) {
                           });
 }
 
-// Of the client: `127.0.0.1:40123`, `[::1]:40123`. Empty: it is gone.
+// Of the client: `127.0.0.1:40123`, `[::1]:40123`. Empty where it has gone already.
 std::string AddressOf(int socket) {
   sockaddr_storage peer{};
   socklen_t size = sizeof peer;
@@ -164,12 +164,13 @@ class Conversation : private httplib::Server {
     if (!connection_.AwaitBytes(until) || !service_.table.BeginHandshake(socket_, until)) {
       return false;
     }
+    const std::string client = AddressOf(socket_);
     const Status done = connection_.Secure(state_->tls->Begin(socket_), until);
     service_.table.EndHandshake(socket_);
     // Whoever connects can bring this about, as often as they like: for those who look for it.
     if (!done) {
       service_.logger.Debug("A TLS handshake failed",
-                            {{"client", AddressOf(socket_)}, {"err", done.error().message}});
+                            {{"client", client}, {"err", done.error().message}});
     }
     return done.ok();
   }

@@ -187,7 +187,7 @@ class OpenSslSession final : public TlsSession {
     const int result = SSL_accept(ssl_.get());
     if (result == 1) return IoState::kDone;
     const IoState state = StateOf(result);
-    if (state == IoState::kFailed) {
+    if (state == IoState::kFailed || state == IoState::kClosed) {
       met_plain_http_ = ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST;
       failure_ = WhyFailed();
     }
@@ -219,7 +219,7 @@ class OpenSslSession final : public TlsSession {
  private:
   // In OpenSSL's words, which of a certificate say no more than that it was refused.
   [[nodiscard]] std::string WhyFailed() const {
-    if (ERR_peek_last_error() == 0) return "the client went away";
+    if (ERR_peek_last_error() == 0) return "the connection ended";
     const long verdict = SSL_get_verify_result(ssl_.get());
     const std::string reason = Reason();
     if (verdict == X509_V_OK) return reason;

@@ -44,7 +44,7 @@ is_hardened_program() {
   grep -q -E '__(memcpy|memset|memmove|snprintf|read|recv)[a-z]*_chk' <<<"$said" || { echo "its calls are not fortified"; return 1; }
 }
 
-# The same commit makes the same package, whenever.
+# What is built makes the same package, whenever it is packed.
 is_reproducible() {
   local before
   before=$(sha256sum <"$package")
@@ -57,18 +57,17 @@ is_reproducible() {
 
 # What Prometheus, Alertmanager, blackbox_exporter, Grafana and systemd are given is here, as it is in the repository.
 ships_what_others_read() {
-  local shared=$root/usr/share/registry-backend-exporter file from
+  local shared=$root/usr/share/registry-backend-exporter file
   for file in alerts/registry-backend{,-shards}.rules.yml alerts/alertmanager.yml alerts/templates/registry-backend.tmpl \
     dashboards/{registry-backends,exporter-health,reachability}.json dashboards/provisioning/{dashboards,datasources} \
-    prometheus/{prometheus,blackbox}.yml systemd/private-{config,web}.conf examples; do
-    from=$file
-    [ -e "$from" ] || from=deploy/$file
-    diff -r "$from" "$shared/$file" || return
+    deploy/prometheus/{prometheus,blackbox}.yml deploy/systemd/private-{config,web}.conf deploy/examples; do
+    diff -r "$file" "$shared/$file" || return
   done
   file=$(find "$shared" ! -perm -444 -o -type f -perm /111)
   [ -z "$file" ] || { echo "not for everybody to read, or to be run: $file"; return 1; }
   promtool check rules "$shared"/alerts/*.rules.yml &&
-    prometheus-blackbox-exporter --config.check --config.file="$shared/prometheus/blackbox.yml"
+    promtool check config "$shared/deploy/prometheus/prometheus.yml" &&
+    prometheus-blackbox-exporter --config.check --config.file="$shared/deploy/prometheus/blackbox.yml"
 }
 
 # What the program is linked with is what the image installs.
@@ -250,6 +249,12 @@ purges() {
   [ -z "$left" ] || { echo "left behind: $left"; return 1; }
 }
 
+# The drop-in starts what the unit starts, but for where the configuration is.
+starts_the_same() {
+  diff <(grep ^ExecStart= deploy/systemd/registry-backend-exporter.service | sed 's#/etc/registry-backend-exporter/config.yml#%d/config.yml#') \
+    <(grep ^ExecStart=. deploy/systemd/private-config.conf)
+}
+
 # The configuration is root's alone from here on, and the unit as it is installed cannot read it.
 cannot_read_roots_files() {
   chmod 600 "$root/etc/registry-backend-exporter/config.yml"
@@ -259,7 +264,7 @@ cannot_read_roots_files() {
 
 # By the drop-ins of the package, as they say it: TLS with a key of root's alone, too. All is scanned anew.
 is_handed_roots_files() {
-  local etc=$root/etc/registry-backend-exporter shared=/usr/share/registry-backend-exporter/systemd
+  local etc=$root/etc/registry-backend-exporter shared=/usr/share/registry-backend-exporter/deploy/systemd
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=localhost -keyout "$work/server-key.pem" \
     -out "$work/server.pem" 2>"$work/openssl.log" || { cat "$work/openssl.log"; return 1; }
   install -m 600 "$work/server.pem" "$work/server-key.pem" "$etc"
@@ -313,7 +318,8 @@ test_package() {
   [ -s "${package:-}" ] || return 0
   echo "package: $(stat -c '%n, %s bytes' "${package#"$PWD/"}")"
   check "one version" versions_agree
-  check "the same commit makes the same package" is_reproducible
+  check "drop-in starts what the unit does" starts_the_same
+  check "packed again it is the same package" is_reproducible
   check lintian passes_lintian
   check "package depends on what the image installs" needs_what_the_image_has
   check "bare Debian" make_chroot

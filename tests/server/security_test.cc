@@ -223,22 +223,33 @@ TEST_F(SecurityTest, AsksClientsForCertificatesAsItIsToldTo) {
 
 TEST_F(SecurityTest, TellsWhoLooksForItWhyAClientIsRefused) {
   logger_ = Logger(LogLevel::kDebug, LogFormat::kLogfmt);
+  // What a server says of the handshake of one client that asks so.
   const auto log = [this](const std::function<void()>& ask) {
+    EXPECT_TRUE(Open(Tls(ClientAuth::kRequireAndVerify, "alice.crt"),
+                     {.handshake_time = milliseconds(500)}));
     ::testing::internal::CaptureStderr();
     ask();
     server_->Stop();
     return ::testing::internal::GetCapturedStderr();
   };
-  ASSERT_TRUE(Open(Tls(ClientAuth::kRequireAndVerify, "alice.crt")));
+  const auto send = [this](const std::string& bytes) {
+    auto client = std::make_unique<StreamClient>(port());
+    client->Send(bytes);
+    return client;
+  };
   EXPECT_THAT(log([this] { AskAs("alice"); }), Not(HasSubstr("A TLS handshake failed")));
-  ASSERT_TRUE(Open(Tls(ClientAuth::kRequireAndVerify, "alice.crt")));
   EXPECT_THAT(log([this] { AskAs(""); }),
               ::testing::ContainsRegex("level=debug msg=\"A TLS handshake failed\" "
                                        "client=127.0.0.1:[0-9]+ "
                                        "err=\"peer did not return a certificate\""));
-  ASSERT_TRUE(Open(Tls(ClientAuth::kRequireAndVerify, "alice.crt")));
   EXPECT_THAT(log([this] { AskAs("bob"); }),
               HasSubstr("err=\"certificate verify failed: self-signed certificate\""));
+  EXPECT_THAT(log([&] { send(kGet)->ReadAll(); }), HasSubstr("err=\"http request\""));
+  EXPECT_THAT(log([&] { send("\x16\x03").reset(); }), HasSubstr("err=\"the connection ended\""));
+  EXPECT_THAT(log([&] { send(testing::ClientHello()).reset(); }),
+              HasSubstr("err=\"the connection ended\""));
+  EXPECT_THAT(log([&] { send("\x16\x03")->ReadAll(); }),
+              HasSubstr("err=\"it was not done in time\""));
 }
 
 TEST_F(SecurityTest, LetsInOnlyTheNamesThatAreAllowed) {

@@ -42,7 +42,8 @@ test('the rule for shards counts those of the release', () => {
   const rule = (set) => alertOf(groupsOf({values: 'sharded', set}), 'RegistryBackendShardMissing');
   const place = {namespace: 'monitoring', service: 'watch-registry-backend-exporter'};
   assert.equal(rule([]).expr,
-    '(count(up{job="registry-backend-exporter",namespace="monitoring",service="watch-registry-backend-exporter"}) or vector(0)) < 3');
+    '(count(group by (instance) (up{job="registry-backend-exporter",namespace="monitoring",service="watch-registry-backend-exporter"})) or vector(0)) < 3');
+  assert.match(rule([]).annotations.description, /targets of the job registry-backend-exporter in the namespace monitoring, up or down/);
   assert.deepEqual(rule([]).labels, {...place, severity: 'warning'});
   assert.ok(rule(['shards=12']).expr.endsWith(' < 12'));
   assert.equal(rule(['prometheusRule.alerts.RegistryBackendShardMissing={"enabled": false}']), undefined);

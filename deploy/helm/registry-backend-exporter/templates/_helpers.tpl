@@ -135,6 +135,7 @@ httpGet:
 {{- $place := dict "namespace" $.Release.Namespace "service" (include "exporter.fullname" $) }}
 {{- $_ := set $rule "expr" (replace "job=\"registry-backend-exporter\"" (printf "job=\"registry-backend-exporter\",namespace=%q,service=%q" $place.namespace $place.service) $rule.expr) }}
 {{- $_ := set $rule "labels" (mustMergeOverwrite (deepCopy $rule.labels) $place) }}
+{{- $_ := set $rule.annotations "description" (replace "of the job registry-backend-exporter," (printf "of the job registry-backend-exporter in the namespace %s," $place.namespace) $rule.annotations.description) }}
 {{- end }}
 {{- end }}
 {{- $groups = append $groups $group }}
@@ -153,7 +154,7 @@ httpGet:
 {{- if not (regexMatch "^(([-A-Za-z0-9.]+|[[][0-9A-Fa-f:.]+[]])(:[0-9]+)?(/[-a-z0-9._]+)*)?$" $registry) }}
 {{- fail (printf "image.registry: %q is no registry; give a host, with a port and a path in small letters where there are such: registry.example.com:5000/tools" $registry) }}
 {{- end }}
-{{- if regexMatch ":[^/]*$" $values.image.repository }}
+{{- if regexMatch ":[^/]*$|^[^/]*:" $values.image.repository }}
 {{- fail (printf "image.repository: %q holds a tag or a port; a tag belongs into image.tag, a registry into image.registry" $values.image.repository) }}
 {{- end }}
 {{- if not (regexMatch "^[a-z0-9]+([-._]+[a-z0-9]+)*(/[a-z0-9]+([-._]+[a-z0-9]+)*)*$" $values.image.repository) }}
