@@ -46,10 +46,7 @@ class Writer {
     for (const ClientMetric& metric : family.metric) WriteMetric(family, metric);
   }
 
-  std::string Take() && {
-    if (open_metrics_) text_ += "# EOF\n";
-    return std::move(text_);
-  }
+  std::string Take() && { return std::move(text_); }
 
  private:
   void WriteMetric(const MetricFamily& family, const ClientMetric& metric) {
@@ -186,6 +183,14 @@ std::string_view ContentType(ExpositionFormat format) {
 }
 
 std::string WriteExposition(const std::vector<MetricFamily>& families, ExpositionFormat format) {
+  return WriteFamilies(families, format).append(EndOfExposition(format));
+}
+
+std::string_view EndOfExposition(ExpositionFormat format) {
+  return format == ExpositionFormat::kOpenMetrics ? "# EOF\n" : "";
+}
+
+std::string WriteFamilies(const std::vector<MetricFamily>& families, ExpositionFormat format) {
   Writer writer(format);
   for (const MetricFamily& family : families) writer.Write(family);
   return std::move(writer).Take();

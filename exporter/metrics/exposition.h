@@ -22,4 +22,9 @@ std::string_view ContentType(ExpositionFormat format);
 std::string WriteExposition(const std::vector<prometheus::MetricFamily>& families,
                             ExpositionFormat format);
 
+// The same of a part of the families, and what ends the whole.
+std::string WriteFamilies(const std::vector<prometheus::MetricFamily>& families,
+                          ExpositionFormat format);
+std::string_view EndOfExposition(ExpositionFormat format);
+
 }  // namespace registry_backend

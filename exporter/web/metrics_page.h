@@ -8,27 +8,39 @@
 
 #include "exporter/common/time.h"
 #include "exporter/metrics/exposition.h"
+#include "exporter/monitor/snapshot.h"
 
 namespace registry_backend {
 
-// The metrics as text. Requests that come while it is being written share the next text, so that a
-// crowd of scrapers costs as much as two. Thread-safe.
+// The metrics as text. What a snapshot says is written once for all scrapes of it, which are many:
+// scans are rare. Requests that come while a text is being put together share the next one, so that
+// a crowd of scrapers costs as much as two. Thread-safe.
 class MetricsPage {
  public:
-  using Collect = std::function<std::vector<prometheus::MetricFamily>()>;
+  struct Sources {
+    std::function<std::shared_ptr<const Snapshot>()> current;
+    // Pure.
+    std::function<std::vector<prometheus::MetricFamily>(const Snapshot&)> describe;
+    // What else there is, at each time anew.
+    std::function<std::vector<prometheus::MetricFamily>()> collect;
+  };
 
-  explicit MetricsPage(Collect collect) : collect_(std::move(collect)) {}
+  explicit MetricsPage(Sources sources) : sources_(std::move(sources)) {}
 
   // Never older than the call.
   std::shared_ptr<const std::string> Text(ExpositionFormat format);
 
  private:
   struct Written {
+    std::weak_ptr<const Snapshot> snapshot;
+    std::string of_snapshot;
     Time begun;
     std::weak_ptr<const std::string> text;  // kept by those that send it
   };
 
-  const Collect collect_;
+  std::string Write(Written& written, ExpositionFormat format) const;
+
+  const Sources sources_;
   std::mutex mutex_;
   Written plain_;         // guarded by mutex_
   Written open_metrics_;  // guarded by mutex_

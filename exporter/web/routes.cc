@@ -1,5 +1,6 @@
 #include "exporter/web/routes.h"
 
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -14,20 +15,22 @@
 namespace registry_backend {
 namespace {
 
-std::vector<prometheus::MetricFamily> AllFamilies(const BuildInfo& build, const Monitor& monitor,
-                                                  const HttpMetrics& http,
-                                                  const ConfigurationAccess& configuration) {
-  const std::shared_ptr<const Snapshot> snapshot = monitor.Current();
-  std::vector<prometheus::MetricFamily> families = TargetFamilies(*snapshot);
-  families.push_back(BuildInfoFamily(build));
-  if (configuration.state) {
-    for (auto& family : ReloadFamilies(configuration.state()))
-      families.push_back(std::move(family));
-  }
-  for (auto&& more : {StorageFamilies(*snapshot), http.Collect(), ProcessFamilies()}) {
-    families.insert(families.end(), more.begin(), more.end());
-  }
+using Families = std::vector<prometheus::MetricFamily>;
+
+Families Joined(Families families, Families more) {
+  families.insert(families.end(), std::move_iterator(more.begin()), std::move_iterator(more.end()));
   return families;
+}
+
+Families OfSnapshot(const Snapshot& snapshot) {
+  return Joined(TargetFamilies(snapshot), StorageFamilies(snapshot));
+}
+
+Families OfProcess(const BuildInfo& build, const HttpMetrics& http,
+                   const ConfigurationAccess& configuration) {
+  Families families = {BuildInfoFamily(build)};
+  if (configuration.state) families = Joined(families, ReloadFamilies(configuration.state()));
+  return Joined(Joined(std::move(families), http.Collect()), ProcessFamilies());
 }
 
 server::Response Metrics(const server::Request& request, MetricsPage& page) {
@@ -129,9 +132,10 @@ Result<server::Router> MakeRouter(const WebOptions& options, const BuildInfo& bu
     return Error{ErrorKind::kInternal, "--web.telemetry-path: " + options.telemetry_path +
                                            " is the path of something else"};
   }
-  const auto page = std::make_shared<MetricsPage>([build, &monitor, &http, configuration] {
-    return AllFamilies(build, monitor, http, configuration);
-  });
+  const auto page = std::make_shared<MetricsPage>(MetricsPage::Sources{
+      .current = [&monitor] { return monitor.Current(); },
+      .describe = OfSnapshot,
+      .collect = [build, &http, configuration] { return OfProcess(build, http, configuration); }});
   router.AddUnlimited("GET", options.telemetry_path,
                       [page](const server::Request& request) { return Metrics(request, *page); });
   return router;
