@@ -221,9 +221,8 @@ class OpenSslSession final : public TlsSession {
   [[nodiscard]] std::string WhyFailed() const {
     if (ERR_peek_last_error() == 0) return "the connection ended";
     const long verdict = SSL_get_verify_result(ssl_.get());
-    const std::string reason = Reason();
-    if (verdict == X509_V_OK) return reason;
-    return reason + ": " + X509_verify_cert_error_string(verdict);
+    if (verdict == X509_V_OK) return Reason();
+    return Reason() + ": " + X509_verify_cert_error_string(verdict);
   }
 
   IoState StateOf(int result) {
