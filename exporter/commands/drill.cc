@@ -91,6 +91,13 @@ json DataOf(const Response& answer) {
   return body.value("data", json());
 }
 
+// ` (…)`, such as that a port speaks HTTPS, or nothing.
+std::string SaidInPlainText(const Response& answer) {
+  if (!answer.headers.Get("content-type").starts_with("text/plain")) return "";
+  const std::string line = Printable(Trim(answer.body.substr(0, answer.body.find('\n'))), 200);
+  return line.empty() ? "" : " (" + line + ")";
+}
+
 // Why an exporter did not do as it was told.
 std::string WhatIsWrong(const Response& answer, const DrillCommand& command) {
   const json body = json::parse(answer.body, nullptr, /*allow_exceptions=*/false);
@@ -100,8 +107,8 @@ std::string WhatIsWrong(const Response& answer, const DrillCommand& command) {
                                            : "it does not take this user name and password";
   }
   if (error.empty()) {
-    return fmt::format("status {}: is it a registry_backend_exporter that knows drills?",
-                       answer.status);
+    return fmt::format("status {}{}: is it a registry_backend_exporter that knows drills?",
+                       answer.status, SaidInPlainText(answer));
   }
   // The exporter speaks of its parameters.
   if (answer.status == 400 && command.target.empty()) return error + " (--target NAME)";

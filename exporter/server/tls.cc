@@ -222,6 +222,7 @@ class OpenSslSession final : public TlsSession {
     if (ERR_peek_last_error() == 0) return "the connection ended";
     const long verdict = SSL_get_verify_result(ssl_.get());
     if (verdict == X509_V_OK) return Reason();
+    if (verdict == X509_V_ERR_CERT_REJECTED) return "no name of it is in client_allowed_sans";
     return Reason() + ": " + X509_verify_cert_error_string(verdict);
   }
 

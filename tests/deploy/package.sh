@@ -60,7 +60,7 @@ ships_what_others_read() {
   local shared=$root/usr/share/registry-backend-exporter file
   for file in alerts/registry-backend{,-shards}.rules.yml alerts/alertmanager.yml alerts/templates/registry-backend.tmpl \
     dashboards/{registry-backends,exporter-health,reachability}.json dashboards/provisioning/{dashboards,datasources} \
-    deploy/prometheus/{prometheus,blackbox}.yml deploy/systemd/private-{config,web}.conf deploy/examples; do
+    deploy/prometheus/{prometheus,blackbox}.yml deploy/systemd/private-{config,web}.conf deploy/compose/alertmanager/slack.yml deploy/examples; do
     diff -r "$file" "$shared/$file" || return
   done
   file=$(find "$shared" ! -perm -444 -o -type f -perm /111)

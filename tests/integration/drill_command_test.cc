@@ -251,6 +251,8 @@ TEST_F(DrillCommand, ShowsPasswordAndCertificateWhereTheyAreAskedFor) {
   EXPECT_EQ(run.exit_code, 0) << run.err;
   EXPECT_THAT(run.out + run.err, Not(HasSubstr("s3cret")));
   EXPECT_THAT(process->Stderr(), HasSubstr("msg=\"Drill begun\""));
+  url_.erase(4, 1);  // http
+  ExpectFailure(Drill(), "status 400 (400 this port speaks HTTPS, the request came in plain HTTP)");
 }
 
 }  // namespace

@@ -225,9 +225,9 @@ TEST_F(SecurityTest, AsksClientsForCertificatesAsItIsToldTo) {
 TEST_F(SecurityTest, TellsWhoLooksForItWhyAClientIsRefused) {
   logger_ = Logger(LogLevel::kDebug, LogFormat::kLogfmt);
   // What a server says of the handshake of one client that asks so.
-  const auto log = [this](const std::function<void()>& ask) {
-    EXPECT_TRUE(Open(Tls(ClientAuth::kRequireAndVerify, "alice.crt"),
-                     {.handshake_time = milliseconds(500)}));
+  SecurityOptions options = Tls(ClientAuth::kRequireAndVerify, "alice.crt");
+  const auto log = [&](const std::function<void()>& ask) {
+    EXPECT_TRUE(Open(options, {.handshake_time = milliseconds(500)}));
     ::testing::internal::CaptureStderr();
     ask();
     server_->Stop();
@@ -245,6 +245,10 @@ TEST_F(SecurityTest, TellsWhoLooksForItWhyAClientIsRefused) {
                                        "err=\"peer did not return a certificate\""));
   EXPECT_THAT(log([this] { AskAs("bob"); }),
               HasSubstr("err=\"certificate verify failed: self-signed certificate\""));
+  options.tls->client_auth = ClientAuth::kRequireAny;
+  options.tls->allowed_sans = {"alice.example"};
+  EXPECT_THAT(log([this] { AskAs("bob"); }),
+              HasSubstr("err=\"no name of it is in client_allowed_sans\""));
   EXPECT_THAT(log([&] { send(kGet)->ReadAll(); }), HasSubstr("err=\"http request\""));
   for (const std::string& begun : {std::string("\x16\x03"), testing::ClientHello()}) {
     EXPECT_THAT(log([&] {
