@@ -13,8 +13,8 @@
 namespace registry_backend {
 
 // The metrics as text. What a snapshot says is written once for all scrapes of it, which are many:
-// scans are rare. Requests that come while a text is being put together share the next one, so that
-// a crowd of scrapers costs as much as two. Thread-safe.
+// scans are rare. One such part of each format is kept. Requests that come while a text is being
+// put together share the next one, so that a crowd of scrapers costs as much as two. Thread-safe.
 class MetricsPage {
  public:
   struct Sources {

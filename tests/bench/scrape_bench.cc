@@ -197,8 +197,7 @@ int main(int argc, char** argv) {
     const std::string seconds = argc == 2 ? argv[1] : "5";
     std::printf(
         "| server | series | KiB | over | asked by | at a time | requests/s | p50 ms | p99 ms | "
-        "MiB "
-        "before | most |\n|---|---|---|---|---|---|---|---|---|---|---|\n");
+        "MiB before | most |\n|---|---|---|---|---|---|---|---|---|---|---|\n");
     for (const auto& server : registry_backend::Servers()) {
       for (const Over over : {Over::kPlain, Over::kGzip, Over::kTls}) {
         registry_backend::Measure(server, over, seconds);
